@@ -1,0 +1,128 @@
+//! Speed of the kernels on this machine: `cargo bench -p backpass-kernels`.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use backpass_kernels::*;
+
+/// The median time of a call, in nanoseconds.
+fn time(mut f: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    f();
+    let calls = (2e6 / (start.elapsed().as_nanos() as f64 + 1.0)).clamp(1.0, 1e5) as usize;
+    let mut times: Vec<f64> = (0..25)
+        .map(|_| {
+            let start = Instant::now();
+            (0..calls).for_each(|_| f());
+            start.elapsed().as_nanos() as f64 / calls as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn numbers(len: usize) -> Vec<f32> {
+    let mut stream = philox::Stream::new(1, 0);
+    (0..len).map(|_| stream.normal() as f32).collect()
+}
+
+fn products(pool: &Pool) {
+    for (m, n, k) in [
+        (1, 10, 64),
+        (1, 512, 784),
+        (512, 1, 784),
+        (32, 64, 10),
+        (32, 10, 64),
+        (16, 16, 16),
+        (64, 64, 64),
+        (128, 10, 512),
+        (256, 256, 256),
+        (128, 512, 784),
+        (1024, 1024, 1024),
+    ] {
+        print!("matmul {m}x{k} · {k}x{n}, GFLOP/s:");
+        for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true)] {
+            let dims = MatmulDims { m, n, k, transpose_a, transpose_b };
+            let (a, b, mut c) = (numbers(m * k), numbers(k * n), numbers(m * n));
+            let ns = time(|| matmul(pool, dims, black_box(&a), black_box(&b), &mut c, false));
+            print!(" {:7.2}", (2 * m * n * k) as f64 / ns);
+        }
+        println!("  (NN, TN, NT)");
+    }
+}
+
+fn programs(pool: &Pool) {
+    let all = [
+        Unary::Neg,
+        Unary::Sqrt,
+        Unary::Exp,
+        Unary::Ln,
+        Unary::Tanh,
+        Unary::Sigmoid,
+        Unary::Softplus,
+        Unary::Erf,
+        Unary::Sin,
+    ];
+    let mut actions: Vec<_> = all.map(|unary| Action::Unary(unary, Arg::Operand(0))).into();
+    let (x, step) = (Arg::Operand(0), Arg::Constant(0.0));
+    actions.push(Action::Binary(Binary::Add, x, x));
+    actions.push(Action::Binary(Binary::Mul, x, Arg::Constant(2.0)));
+    actions.push(Action::Binary(Binary::Pow, x, x));
+    actions.push(Action::Uniform { key: 1, step });
+    actions.push(Action::Normal { key: 1, step });
+    for len in [10, 8192] {
+        let (x, mut y) = (numbers(len), vec![0.0; len]);
+        let x64: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+        let mut y64 = vec![0.0; len];
+        for &action in &actions {
+            let program =
+                Program { instructions: vec![Instruction { action, to: 0 }], outputs: vec![Arg::Register(0)] };
+            let layout = Layout::Full;
+            let source = Source::Slice(&x[..]);
+            let ns = time(|| map(pool, &program, len, &[Operand { source, layout }], &mut [&mut y]));
+            let source = Source::Slice(&x64[..]);
+            let ns64 = time(|| {
+                map(pool, &program, len, &[Operand { source, layout }], &mut [&mut y64]);
+            });
+            println!("map {action} of {len}: {ns:.0} ns, {:.3} ns each; f64 {:.3}", ns / len as f64, ns64 / len as f64);
+        }
+    }
+}
+
+fn reductions(pool: &Pool) {
+    for (outer, axis, inner) in [(128, 10, 1), (128, 512, 1), (1, 128, 512), (1, 128, 10), (1, 1 << 20, 1)] {
+        let (x, mut y) = (numbers(outer * axis * inner), numbers(outer * inner));
+        for kind in [Reduce::Sum, Reduce::Max, Reduce::LogSumExp] {
+            let ns = time(|| reduce(pool, kind, outer, axis, inner, black_box(&x), &mut y));
+            let each = ns / x.len() as f64;
+            println!("reduce {kind:?} [{outer}, {axis}, {inner}]: {ns:.0} ns, {each:.3} ns each");
+        }
+    }
+}
+
+fn main() {
+    println!("{:?}", Isa::detect());
+    let pool = Pool::new(2);
+    let met = AtomicUsize::new(0);
+    let parts = time(|| {
+        let all = met.load(Ordering::Relaxed) + 2;
+        pool.run(2, &|_| {
+            met.fetch_add(1, Ordering::Relaxed);
+            while met.load(Ordering::Relaxed) < all {
+                std::hint::spin_loop();
+            }
+        });
+    });
+    println!("fork-join of two threads: {parts:.0} ns");
+    let serial = Pool::new(1);
+    println!("one thread");
+    products(&serial);
+    programs(&serial);
+    reductions(&serial);
+    println!("two threads");
+    products(&pool);
+    let (x, mut y) = (numbers(512 * 784), numbers(512 * 784));
+    let ns = time(|| copy_strided(&serial, &[784, 512], &x, 0, &[1, 784], &mut y, 0, &[512, 1]));
+    println!("transpose 512x784: {:.2} ns each", ns / x.len() as f64);
+}

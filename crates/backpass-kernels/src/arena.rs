@@ -1,0 +1,158 @@
+//! One aligned allocation from which many slices are borrowed at once.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::fmt;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use crate::Real;
+
+/// The most ranges that one [`Arena::views`] can read.
+pub const MAX_READS: usize = 16;
+/// The most ranges that one [`Arena::views`] can write.
+pub const MAX_WRITES: usize = 8;
+
+const ALIGN: usize = 64;
+
+/// A zeroed, 64-byte-aligned allocation of fixed length.
+pub struct Arena<T> {
+    start: NonNull<T>,
+    len: usize,
+}
+
+// SAFETY: an arena owns its elements as a `Box<[T]>` does.
+unsafe impl<T: Send> Send for Arena<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Arena<T> {}
+
+/// Slices of one arena, borrowed together; those not asked for are empty.
+#[derive(Debug)]
+pub struct Views<'a, T> {
+    /// The ranges to read, in the order in which they were asked for.
+    pub reads: [&'a [T]; MAX_READS],
+    /// The ranges to write, in the order in which they were asked for.
+    pub writes: [&'a mut [T]; MAX_WRITES],
+}
+
+/// An arena's memory could not be allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArenaError {
+    /// The length asked for, in elements.
+    pub len: usize,
+    /// The size of one element in bytes.
+    pub element: usize,
+}
+
+impl fmt::Display for ArenaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { len, element } = self;
+        write!(f, "cannot allocate {len} elements of {element} bytes")
+    }
+}
+
+impl std::error::Error for ArenaError {}
+
+impl<T: Real> Arena<T> {
+    /// Allocates `len` zeros.
+    pub fn new(len: usize) -> Result<Self, ArenaError> {
+        let error = ArenaError { len, element: size_of::<T>() };
+        let layout = layout::<T>(len).ok_or(error)?;
+        let start = if len == 0 {
+            NonNull::dangling()
+        } else {
+            // SAFETY: the layout is not empty.
+            NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).ok_or(error)?
+        };
+        Ok(Self { start, len })
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All elements.
+    pub fn as_slice(&self) -> &[T] {
+        // SAFETY: `len` elements were allocated, and all bits zero is a number.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    /// All elements, to be written.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: as in `as_slice`, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+
+    /// Sets every element to `value`.
+    pub fn fill(&mut self, value: T) {
+        self.as_mut_slice().fill(value);
+    }
+
+    /// Borrows several ranges at once. Reads may overlap one another.
+    ///
+    /// # Panics
+    ///
+    /// If a range lies outside the arena, if a write overlaps any other range, or if there are
+    /// more than [`MAX_READS`] reads or [`MAX_WRITES`] writes.
+    pub fn views(&mut self, reads: &[Range<usize>], writes: &[Range<usize>]) -> Views<'_, T> {
+        assert!(reads.len() <= MAX_READS, "{} reads", reads.len());
+        assert!(writes.len() <= MAX_WRITES, "{} writes", writes.len());
+        for range in reads.iter().chain(writes) {
+            assert!(
+                range.start <= range.end && range.end <= self.len,
+                "range {range:?} lies outside the arena of {}",
+                self.len
+            );
+        }
+        for (i, write) in writes.iter().enumerate() {
+            for other in reads.iter().chain(&writes[..i]) {
+                assert!(!overlap(write, other), "write {write:?} overlaps {other:?} in the arena");
+            }
+        }
+        let at = |range: &Range<usize>| {
+            // SAFETY: the range lies inside the allocation.
+            (unsafe { self.start.as_ptr().add(range.start) }, range.len())
+        };
+        let mut views = Views { reads: [&[]; MAX_READS], writes: Default::default() };
+        for (view, range) in views.reads.iter_mut().zip(reads) {
+            let (start, len) = at(range);
+            // SAFETY: in bounds, and no write overlaps it.
+            *view = unsafe { std::slice::from_raw_parts(start, len) };
+        }
+        for (view, range) in views.writes.iter_mut().zip(writes) {
+            let (start, len) = at(range);
+            // SAFETY: in bounds, and no other range overlaps it.
+            *view = unsafe { std::slice::from_raw_parts_mut(start, len) };
+        }
+        views
+    }
+}
+
+impl<T> Drop for Arena<T> {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            let layout = layout::<T>(self.len).expect("the layout was valid in `new`");
+            // SAFETY: allocated in `new` with this very layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+impl<T> fmt::Debug for Arena<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena").field("len", &self.len).finish()
+    }
+}
+
+fn layout<T>(len: usize) -> Option<Layout> {
+    Layout::array::<T>(len).ok()?.align_to(ALIGN).ok()
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
+}

@@ -1,0 +1,30 @@
+//! The numerical kernels of backpass: slices in, slices out.
+//!
+//! This crate knows nothing of graphs or tensors, and it is the only one of the workspace that
+//! uses `unsafe`. Its results depend on the shapes and the values alone, never on the number of
+//! threads; outside [`matmul`] they do not depend on the instruction set either.
+
+mod arena;
+mod copy;
+mod index;
+mod isa;
+mod map;
+pub mod math;
+mod matmul;
+pub mod philox;
+mod pool;
+mod program;
+mod real;
+mod reduce;
+mod shards;
+
+pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
+pub use copy::{MAX_DIMS, copy_strided};
+pub use index::{gather_rows, one_hot};
+pub use isa::Isa;
+pub use map::{Layout, Operand, Source, map};
+pub use matmul::{MatmulDims, matmul};
+pub use pool::Pool;
+pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unary};
+pub use real::Real;
+pub use reduce::{Reduce, reduce};

@@ -1,0 +1,348 @@
+//! Decides what every column of a table is, from all of its cells.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::date::DateFormat;
+use crate::error::{Result, TableError};
+use crate::number::{Notation, is_padded, parse};
+use crate::schema::{ColumnSchema, Kind, Schema};
+use crate::table::{Cells, Column, Table};
+
+/// The texts that stand for a missing value unless others are given.
+pub const MISSING: &[&str] = &["", "NA", "N/A", "NaN", "null", "None", "?", "-", "#N/A"];
+
+/// A category may have this many levels in however few rows, unless every row has its own.
+const FEW_LEVELS: usize = 10;
+
+/// Texts of this mean length are sentences or names rather than codes.
+const LONG_TEXT: usize = 16;
+
+/// A kind that a user asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KindName {
+    /// [`Kind::Number`].
+    Number,
+    /// [`Kind::Category`].
+    Category,
+    /// [`Kind::Date`].
+    Date,
+    /// [`Kind::Text`].
+    Text,
+    /// [`Kind::Ignored`].
+    Ignore,
+}
+
+/// What is known about a table beforehand.
+#[derive(Clone, Debug)]
+pub struct InferOptions {
+    /// The texts that stand for a missing value, whatever their case.
+    pub missing: Vec<String>,
+    /// Columns whose kind is given.
+    pub overrides: Vec<(String, KindName)>,
+    /// The column to predict: it is a number or a category even if it looks like an identifier.
+    pub target: Option<String>,
+}
+
+impl Default for InferOptions {
+    fn default() -> Self {
+        InferOptions {
+            missing: MISSING.iter().map(|marker| marker.to_string()).collect(),
+            overrides: Vec::new(),
+            target: None,
+        }
+    }
+}
+
+/// Whether a cell stands for a missing value.
+pub(crate) fn is_missing(cell: &str, markers: &[impl AsRef<str>]) -> bool {
+    let cell = cell.trim();
+    cell.is_empty() || markers.iter().any(|marker| cell.eq_ignore_ascii_case(marker.as_ref()))
+}
+
+impl Schema {
+    /// Decides what the columns of a table are, looking at every cell.
+    pub fn infer(table: &Table, options: &InferOptions) -> Result<Schema> {
+        let named = options.overrides.iter().map(|(name, _)| name).chain(&options.target);
+        for name in named {
+            table.column(name)?;
+        }
+        let infer = |column: &Column| {
+            let request = options.overrides.iter().rev().find(|(name, _)| *name == column.name);
+            let is_target = options.target.as_ref() == Some(&column.name);
+            let look = Look { table, column, missing: &options.missing, keep: is_target };
+            look.schema(request.map(|(_, kind)| *kind))
+        };
+        let mut columns = table.columns.iter().map(infer).collect::<Result<Vec<_>>>()?;
+        keep_some_input(table, options, &mut columns);
+        Ok(Schema { missing: options.missing.clone(), columns })
+    }
+}
+
+/// A lone input that counts up, such as the time of a series, is no identifier.
+fn keep_some_input(table: &Table, options: &InferOptions, columns: &mut [ColumnSchema]) {
+    let is_target = |column: &ColumnSchema| options.target.as_ref() == Some(&column.name);
+    if columns.iter().any(|column| column.kind.is_input() && !is_target(column)) {
+        return;
+    }
+    for (found, column) in columns.iter_mut().zip(&table.columns) {
+        if found.kind == Kind::Identifier {
+            let look = Look { table, column, missing: &options.missing, keep: true };
+            if let Ok(kept @ ColumnSchema { kind: Kind::Number { .. }, .. }) = look.schema(None) {
+                let reason = format!("{}; the only input, though it counts up", kept.reason);
+                *found = ColumnSchema { reason, ..kept };
+            }
+        }
+    }
+}
+
+/// A look at one column.
+struct Look<'a> {
+    table: &'a Table,
+    column: &'a Column,
+    missing: &'a [String],
+    /// Whether the column is needed even if it looks like an identifier.
+    keep: bool,
+}
+
+/// All cells of a column read as numbers in one notation.
+struct Numbers {
+    notation: Notation,
+    values: Vec<f64>,
+    missing: usize,
+    /// The rows whose cells are neither numbers nor missing.
+    odd: Vec<usize>,
+}
+
+impl Look<'_> {
+    fn schema(&self, request: Option<KindName>) -> Result<ColumnSchema> {
+        let requested = |kind| {
+            let (missing, counts) = self.counts();
+            self.found(kind, missing, counts.len(), "as requested".into())
+        };
+        match request {
+            None => Ok(self.decide()),
+            Some(KindName::Text) => Ok(requested(Kind::Text)),
+            Some(KindName::Ignore) => Ok(requested(Kind::Ignored)),
+            Some(KindName::Category) => Ok(requested(Kind::Category { levels: levels(self.counts().1) })),
+            Some(KindName::Number) => {
+                let Numbers { notation, odd, .. } = self.numbers();
+                match odd.first() {
+                    None => Ok(requested(Kind::Number { notation, odd: Vec::new() })),
+                    Some(&row) => Err(TableError::NotNumber {
+                        file: self.table.name.clone(),
+                        place: self.table.place(row),
+                        column: self.column.name.clone(),
+                        value: self.text(row).into_owned(),
+                    }),
+                }
+            }
+            Some(KindName::Date) => match self.date_formats()[..] {
+                [format, ..] => Ok(requested(Kind::Date { format })),
+                [] => Err(self.not_a_date()),
+            },
+        }
+    }
+
+    fn decide(&self) -> ColumnSchema {
+        let numbers = self.numbers();
+        let present = numbers.values.len() + numbers.odd.len();
+        if present == 0 {
+            let reason = format!("all {} cells are missing", numbers.missing);
+            return self.found(Kind::Constant, numbers.missing, 0, reason);
+        }
+        let tolerated = if present < 20 { 0 } else { (present / 100).max(1) };
+        let codes = matches!(&self.column.cells, Cells::Text(cells) if cells.iter().any(is_padded));
+        if numbers.odd.len() <= tolerated && !codes {
+            return self.number(numbers);
+        }
+        let mut found = self.date().unwrap_or_else(|| self.text_or_category());
+        if codes {
+            found.reason += ", some numbers with leading zeros";
+        } else if numbers.values.len() > numbers.odd.len() {
+            found.warning = Some(format!(
+                "{} of {present} cells are numbers; the first that is not is {}",
+                numbers.values.len(),
+                self.cell(numbers.odd[0]),
+            ));
+        }
+        found
+    }
+
+    fn number(&self, numbers: Numbers) -> ColumnSchema {
+        let Numbers { notation, values, missing, odd } = numbers;
+        let distinct = values.iter().map(|value| (value + 0.0).to_bits()).collect::<HashSet<_>>().len();
+        let whole = missing == 0 && odd.is_empty();
+        if distinct == 1 && whole {
+            let reason = format!("every cell is {}", values[0]);
+            return self.found(Kind::Constant, missing, distinct, reason);
+        }
+        let counts_up =
+            values.windows(2).all(|pair| pair[1] == pair[0] + 1.0) && values.iter().all(|value| value.fract() == 0.0);
+        if counts_up && whole && values.len() >= 10 && notation == Notation::Plain && !self.keep {
+            let reason = "every value is different and increases by 1: an identifier".into();
+            return self.found(Kind::Identifier, missing, distinct, reason);
+        }
+        let written = match notation {
+            Notation::Plain => "",
+            Notation::Grouped => " with commas between thousands",
+            Notation::DecimalComma => " with a decimal comma",
+        };
+        let reason = match missing + odd.len() {
+            0 => format!("all {} cells are numbers{written}", values.len()),
+            lost => format!("all cells but {lost} missing ones are numbers{written}"),
+        };
+        let warning = odd.first().map(|&row| {
+            format!(
+                "{} of {} cells are not numbers and count as missing; the first is {}",
+                odd.len(),
+                self.column.cells.len(),
+                self.cell(row),
+            )
+        });
+        let mut texts: Vec<String> = odd.iter().map(|&row| self.text(row).into_owned()).collect();
+        texts.sort();
+        texts.dedup();
+        let kind = Kind::Number { notation, odd: texts };
+        ColumnSchema { warning, ..self.found(kind, missing + odd.len(), distinct, reason) }
+    }
+
+    fn date(&self) -> Option<ColumnSchema> {
+        let formats = self.date_formats();
+        let first = *formats.first()?;
+        let (missing, counts) = self.counts();
+        let day_or_month = [DateFormat::DayFirst, DateFormat::MonthFirst];
+        let ambiguous = formats == day_or_month;
+        // Points are the German way and never the American one.
+        let pointed = counts.keys().all(|text| text.contains('.'));
+        let format = if ambiguous && !pointed { DateFormat::MonthFirst } else { first };
+        let present = self.column.cells.len() - missing;
+        let reason = format!("all {present} cells are dates like {}", format.example());
+        let warning = (ambiguous && !pointed)
+            .then(|| "no day is above 12: the month is taken to come first, which may be wrong".to_owned());
+        let found = self.found(Kind::Date { format }, missing, counts.len(), reason);
+        Some(ColumnSchema { warning, ..found })
+    }
+
+    fn text_or_category(&self) -> ColumnSchema {
+        let (missing, counts) = self.counts();
+        let (distinct, rows) = (counts.len(), self.column.cells.len());
+        let present = rows - missing;
+        let letters: usize = self.present().map(|(_, text)| text.chars().count()).sum();
+        let spaced = self.present().filter(|(_, text)| text.contains(' ')).count();
+        let often = distinct <= present / 2 || (distinct <= FEW_LEVELS && distinct < present);
+        let (kind, reason) = if distinct == 1 && missing == 0 {
+            (Kind::Constant, format!("every cell is {:?}", self.text(0)))
+        } else if often || distinct == 1 || self.keep {
+            (Kind::Category { levels: levels(counts) }, format!("{distinct} distinct texts in {present} cells"))
+        } else if letters >= LONG_TEXT * present && spaced * 2 > present {
+            let mean = letters / present;
+            (Kind::Text, format!("{distinct} distinct texts of {mean} letters on average in {present} cells"))
+        } else {
+            (Kind::Identifier, format!("{distinct} distinct short texts in {present} cells: codes"))
+        };
+        self.found(kind, missing, distinct, reason)
+    }
+
+    fn found(&self, kind: Kind, missing: usize, distinct: usize, reason: String) -> ColumnSchema {
+        let name = self.column.name.clone();
+        ColumnSchema { name, kind, missing, distinct, reason, warning: None }
+    }
+}
+
+impl<'a> Look<'a> {
+    fn text(&self, row: usize) -> Cow<'a, str> {
+        match self.column.cells.text(row) {
+            Cow::Borrowed(text) => text.trim().into(),
+            number => number,
+        }
+    }
+
+    /// A cell and where it stands.
+    fn cell(&self, row: usize) -> String {
+        format!("{:?} in {}", self.text(row), self.table.place(row))
+    }
+
+    /// The cells that are not missing.
+    fn present(&self) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
+        let cells = (0..self.column.cells.len()).map(|row| (row, self.text(row)));
+        cells.filter(|(_, text)| !is_missing(text, self.missing))
+    }
+
+    /// The number of missing cells, and how often every other text occurs.
+    fn counts(&self) -> (usize, HashMap<Cow<'a, str>, usize>) {
+        let mut missing = self.column.cells.len();
+        let mut counts = HashMap::new();
+        for (_, text) in self.present() {
+            missing -= 1;
+            *counts.entry(text).or_default() += 1;
+        }
+        (missing, counts)
+    }
+
+    /// The cells as numbers in the notation in which most of them are numbers.
+    fn numbers(&self) -> Numbers {
+        let plain = self.numbers_in(Notation::Plain);
+        if plain.odd.is_empty() {
+            return plain;
+        }
+        let mut others = [Notation::Grouped, Notation::DecimalComma];
+        if self.table.delimiter == Some(b';') {
+            others.reverse();
+        }
+        let others = others.into_iter().map(|notation| self.numbers_in(notation));
+        // Of equal notations the first.
+        others.fold(plain, |best, next| if next.odd.len() < best.odd.len() { next } else { best })
+    }
+
+    fn numbers_in(&self, notation: Notation) -> Numbers {
+        let rows = self.column.cells.len();
+        let mut numbers = Numbers { notation, values: Vec::new(), missing: 0, odd: Vec::new() };
+        match &self.column.cells {
+            Cells::Byte(cells) => numbers.values = cells.iter().map(|&cell| cell.into()).collect(),
+            Cells::Number(cells) => {
+                numbers.values = cells.iter().copied().filter(|cell| cell.is_finite()).collect();
+                numbers.odd = (0..rows).filter(|&row| cells[row].is_infinite()).collect();
+                numbers.missing = rows - numbers.values.len() - numbers.odd.len();
+            }
+            Cells::Text(_) => {
+                let mut present = 0;
+                for (row, text) in self.present() {
+                    present += 1;
+                    match parse(&text, notation) {
+                        Some(value) => numbers.values.push(value),
+                        None => numbers.odd.push(row),
+                    }
+                }
+                numbers.missing = rows - present;
+            }
+        }
+        numbers
+    }
+
+    /// The formats in which all cells are dates.
+    fn date_formats(&self) -> Vec<DateFormat> {
+        let all = |format: &DateFormat| self.present().all(|(_, text)| format.parse(&text).is_some());
+        DateFormat::ALL.into_iter().filter(all).collect()
+    }
+
+    fn not_a_date(&self) -> TableError {
+        let format = DateFormat::Iso;
+        let odd = self.present().find(|(_, text)| format.parse(text).is_none());
+        let (row, value) = odd.unwrap_or_default();
+        TableError::NotDate {
+            file: self.table.name.clone(),
+            place: self.table.place(row),
+            column: self.column.name.clone(),
+            value: value.into_owned(),
+            example: format.example(),
+        }
+    }
+}
+
+/// The most frequent text first, equally frequent ones in text order.
+fn levels(counts: HashMap<Cow<'_, str>, usize>) -> Vec<String> {
+    let mut levels: Vec<_> = counts.into_iter().collect();
+    levels.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    levels.into_iter().map(|(level, _)| level.into_owned()).collect()
+}

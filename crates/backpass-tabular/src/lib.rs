@@ -1,0 +1,50 @@
+//! Tables for neural networks: from a file to typed columns, splits and metrics.
+//!
+//! The way of a table through this crate:
+//!
+//! 1. [`read()`] takes CSV, Parquet or IDX, plain or gzipped, and gives a [`Table`] of raw cells.
+//! 2. [`Schema::infer`] decides over the whole table what each column is and says why.
+//! 3. [`Target::infer`] decides what predicting a column means: classes or a number.
+//! 4. [`Schema::to_numbers`], [`Schema::to_levels`] and [`Schema::to_days`] turn cells into
+//!    values, at training time and later on new tables.
+//! 5. [`holdout`] and [`folds`] split rows, [`metrics`] judge predictions, [`write_csv`] writes them.
+//!
+//! Every decision is recorded in words: [`Table::notes`], [`ColumnSchema::reason`],
+//! [`ColumnSchema::warning`], [`Target::reason`].
+//!
+//! ```
+//! use backpass_tabular::{InferOptions, Kind, ReadOptions, Schema, read_from};
+//!
+//! let csv = "size;colour\n1,5;red\n2,25;blue\n3,5;red\n";
+//! let table = read_from("example", csv.as_bytes(), &ReadOptions::default())?;
+//! let schema = Schema::infer(&table, &InferOptions::default())?;
+//! assert!(matches!(schema.column("colour")?.kind, Kind::Category { .. }));
+//! assert_eq!(schema.to_numbers(&table, "size")?, [1.5, 2.25, 3.5]);
+//! # Ok::<(), backpass_tabular::TableError>(())
+//! ```
+
+mod date;
+mod error;
+mod infer;
+pub mod metrics;
+mod number;
+mod read;
+mod schema;
+mod split;
+mod suggest;
+mod table;
+mod task;
+mod write;
+
+pub use date::DateFormat;
+pub use error::{ErrorKind, Place, Result, TableError};
+pub use infer::{InferOptions, KindName, MISSING};
+pub use metrics::Metrics;
+pub use number::Notation;
+pub use read::{Format, ReadOptions, STANDARD_INPUT, read, read_from};
+pub use schema::{ColumnSchema, Kind, Level, Schema};
+pub use split::{Split, Strategy, folds, holdout};
+pub use suggest::suggest;
+pub use table::{Cells, Column, Table, TextCells};
+pub use task::{Target, Task, TaskName};
+pub use write::write_csv;

@@ -1,0 +1,235 @@
+//! How good predictions are.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::error::{Result, TableError};
+
+/// The least probability that the log loss takes, so that one sure mistake is not infinitely bad.
+const LEAST_PROBABILITY: f64 = 1e-15;
+
+/// Which direction of a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in [`Metrics`].
+    pub name: &'static str,
+    /// Which direction is better.
+    pub better: Better,
+    /// What it says, in one line.
+    pub summary: &'static str,
+}
+
+const fn metric(name: &'static str, better: Better, summary: &'static str) -> Metric {
+    Metric { name, better, summary }
+}
+
+/// All metrics: those of classification, then those of regression.
+pub const METRICS: &[Metric] = &[
+    metric("accuracy", Better::Higher, "share of rows whose most probable class is the right one"),
+    metric("balanced_accuracy", Better::Higher, "mean over the classes of the share of their rows that is found"),
+    metric("log_loss", Better::Lower, "mean of -ln of the right class's probability, taken as at least 1e-15"),
+    metric(
+        "roc_auc",
+        Better::Higher,
+        "chance that a row of the class gets more than one of the others; mean over more than two classes",
+    ),
+    metric("average_precision", Better::Higher, "area under precision against recall of the second of two classes"),
+    metric(
+        "f1",
+        Better::Higher,
+        "harmonic mean of precision and recall of the second class; mean over more than two classes",
+    ),
+    metric("rmse", Better::Lower, "root of the mean squared error, in units of the target"),
+    metric("mae", Better::Lower, "mean absolute error, in units of the target"),
+    metric("r2", Better::Higher, "share of the target's variance that is explained"),
+    metric("mape", Better::Lower, "mean absolute error as a share of the target, rows with target 0 left out"),
+];
+
+/// What is known of the metric of that name.
+pub fn metric_named(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}
+
+/// Metrics in the order of [`METRICS`]; NaN where one is not defined.
+///
+/// Serialised as an object of numbers, null where not defined, with `confusion` and `notes` if any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Names and values.
+    pub values: Vec<(&'static str, f64)>,
+    /// The weight of the rows of every actual class (outer) predicted as every class (inner).
+    pub confusion: Option<Vec<Vec<f64>>>,
+    /// What to know about the values.
+    pub notes: Vec<String>,
+}
+
+impl Metrics {
+    /// The value of a metric.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.values {
+            map.serialize_entry(name, &value.is_finite().then_some(value))?;
+        }
+        if let Some(confusion) = &self.confusion {
+            map.serialize_entry("confusion", confusion)?;
+        }
+        if !self.notes.is_empty() {
+            map.serialize_entry("notes", &self.notes)?;
+        }
+        map.end()
+    }
+}
+
+/// Judges class probabilities, `classes` of them for every target, row after row.
+pub fn classification(
+    probabilities: &[f64],
+    classes: usize,
+    targets: &[u32],
+    weights: Option<&[f64]>,
+) -> Result<Metrics> {
+    let rows = targets.len();
+    check("probabilities", probabilities.len(), rows * classes)?;
+    check("weights", weights.map_or(rows, <[f64]>::len), rows)?;
+    if let Some(row) = targets.iter().position(|&target| target as usize >= classes) {
+        return Err(TableError::ClassIndex { row, value: targets[row], classes });
+    }
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let total: f64 = (0..rows).map(weight).sum();
+
+    let mut confusion = vec![vec![0.0; classes]; classes];
+    let mut loss = 0.0;
+    for (row, (&target, given)) in targets.iter().zip(probabilities.chunks(classes.max(1))).enumerate() {
+        let target = target as usize;
+        // Of equally probable classes the first.
+        let predicted = (1..classes).fold(0, |best, next| if given[next] > given[best] { next } else { best });
+        confusion[target][predicted] += weight(row);
+        loss -= weight(row) * given[target].clamp(LEAST_PROBABILITY, 1.0).ln();
+    }
+
+    let right: f64 = (0..classes).map(|class| confusion[class][class]).sum();
+    let actual = |class: usize| confusion[class].iter().sum::<f64>();
+    let predicted = |class: usize| confusion.iter().map(|row| row[class]).sum::<f64>();
+    let recall = |class: usize| confusion[class][class] / actual(class);
+    let f1 = |class: usize| 2.0 * confusion[class][class] / (actual(class) + predicted(class));
+    let ranking = |class: usize| {
+        let scores = probabilities.iter().skip(class).step_by(classes.max(1)).copied();
+        Ranking::new(scores.zip(targets.iter().map(|&target| target as usize == class)), weight)
+    };
+    let mut values = vec![
+        ("accuracy", right / total),
+        ("balanced_accuracy", mean((0..classes).map(recall))),
+        ("log_loss", loss / total),
+    ];
+    if classes == 2 {
+        let ranking = ranking(1);
+        values.push(("roc_auc", ranking.area()));
+        values.push(("average_precision", ranking.average_precision()));
+        values.push(("f1", f1(1)));
+    } else {
+        values.push(("roc_auc", mean((0..classes).map(|class| ranking(class).area()))));
+        values.push(("f1", mean((0..classes).map(f1))));
+    }
+    let mut notes = Vec::new();
+    if !probabilities.iter().all(|probability| probability.is_finite()) {
+        values.iter_mut().for_each(|(_, value)| *value = f64::NAN);
+        notes.push("some predictions are not finite numbers, so nothing is judged".into());
+    }
+    Ok(Metrics { values, confusion: Some(confusion), notes })
+}
+
+/// Judges predicted numbers.
+pub fn regression(predicted: &[f64], targets: &[f64], weights: Option<&[f64]>) -> Result<Metrics> {
+    let rows = targets.len();
+    check("predictions", predicted.len(), rows)?;
+    check("weights", weights.map_or(rows, <[f64]>::len), rows)?;
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let weighted = |value: &dyn Fn(usize) -> f64| {
+        let sum: f64 = (0..rows).map(|row| weight(row) * value(row)).sum();
+        sum / (0..rows).map(weight).sum::<f64>()
+    };
+    let error = |row: usize| predicted[row] - targets[row];
+    let squared = weighted(&|row| error(row).powi(2));
+    let centre = weighted(&|row| targets[row]);
+    let variance = weighted(&|row| (targets[row] - centre).powi(2));
+    let nonzero = (0..rows).filter(|&row| targets[row] != 0.0);
+    let (share, total) = nonzero.clone().fold((0.0, 0.0), |(share, total), row| {
+        (share + weight(row) * (error(row) / targets[row]).abs(), total + weight(row))
+    });
+    let zero = rows - nonzero.count();
+    let notes = (zero > 0).then(|| format!("mape leaves out {zero} of {rows} rows, whose target is 0"));
+    Ok(Metrics {
+        values: vec![
+            ("rmse", squared.sqrt()),
+            ("mae", weighted(&|row| error(row).abs())),
+            ("r2", if variance > 0.0 { 1.0 - squared / variance } else { f64::NAN }),
+            ("mape", share / total),
+        ],
+        confusion: None,
+        notes: notes.into_iter().collect(),
+    })
+}
+
+fn check(what: &'static str, found: usize, expected: usize) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(TableError::Length { what, found, expected }) }
+}
+
+/// The mean of those values that are defined.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) =
+        values.filter(|value| !value.is_nan()).fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
+}
+
+/// The weights of positive and negative rows at every distinct score, from the highest down.
+struct Ranking(Vec<(f64, f64)>);
+
+impl Ranking {
+    fn new(rows: impl Iterator<Item = (f64, bool)>, weight: impl Fn(usize) -> f64) -> Ranking {
+        let mut rows: Vec<(f64, bool, f64)> =
+            rows.enumerate().map(|(row, (score, positive))| (score, positive, weight(row))).collect();
+        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let ties = rows.chunk_by(|a, b| a.0 == b.0);
+        let sum = |tie: &[(f64, bool, f64)], positive| {
+            tie.iter().filter(|row| row.1 == positive).map(|row| row.2).sum::<f64>()
+        };
+        Ranking(ties.map(|tie| (sum(tie, true), sum(tie, false))).collect())
+    }
+
+    /// The area under the ROC curve: positives above negatives, ties counting half.
+    fn area(&self) -> f64 {
+        let (mut above, mut negatives, mut pairs) = (0.0, 0.0, 0.0);
+        for (positive, negative) in &self.0 {
+            pairs += negative * (above + positive / 2.0);
+            above += positive;
+            negatives += negative;
+        }
+        pairs / (above * negatives)
+    }
+
+    /// The sum of the precision at every score times the recall gained there.
+    fn average_precision(&self) -> f64 {
+        let (mut positives, mut all, mut sum) = (0.0, 0.0, 0.0);
+        for (positive, negative) in &self.0 {
+            positives += positive;
+            all += positive + negative;
+            if *positive > 0.0 {
+                sum += positive * positives / all;
+            }
+        }
+        sum / positives
+    }
+}

@@ -1,0 +1,233 @@
+//! Parquet files with flat columns, read column by column without Arrow.
+
+use std::fs::File;
+use std::io::Read;
+
+use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
+use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use ::parquet::data_type::DataType;
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use ::parquet::schema::types::ColumnDescriptor;
+use bytes::Bytes;
+
+use super::Source;
+use crate::date::{iso_date, iso_timestamp};
+use crate::error::{Result, TableError};
+use crate::table::{Cells, Column, Table, TextCells};
+
+/// How many values are decoded at a time.
+const BATCH: usize = 8192;
+
+pub(super) fn read(mut source: Source<'_>) -> Result<Table> {
+    if let Some(path) = source.path {
+        let file = File::open(path).map_err(|error| source.failed(error))?;
+        return table(source.name, file);
+    }
+    // A Parquet file is read from its end, so a stream must be held in memory.
+    let mut data = std::mem::take(&mut source.head);
+    source.rest.read_to_end(&mut data).map_err(|error| source.failed(error))?;
+    table(source.name, Bytes::from(data))
+}
+
+fn table(file: String, data: impl ChunkReader + 'static) -> Result<Table> {
+    let damaged = |source| TableError::Parquet { file: file.clone(), source };
+    let reader = SerializedFileReader::new(data).map_err(damaged)?;
+    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    let mut columns = Vec::new();
+    let mut skipped = Vec::new();
+    for (at, descriptor) in schema.columns().iter().enumerate() {
+        let name = descriptor.path().string();
+        let Some(meaning) = Meaning::of(descriptor) else {
+            skipped.push(name);
+            continue;
+        };
+        let nullable = descriptor.max_def_level() > 0;
+        let mut cells = meaning.no_cells();
+        for group in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(group).map_err(damaged)?;
+            let values = group.get_column_reader(at).map_err(damaged)?;
+            append(&mut cells, values, nullable, &meaning).map_err(|failure| match failure {
+                Failure::Parquet(source) => damaged(source),
+                Failure::NotText => {
+                    TableError::BinaryColumn { file: file.clone(), column: name.clone(), row: cells.len() + 1 }
+                }
+                Failure::TooLarge => TableError::TooLarge { file: file.clone(), column: name.clone() },
+            })?;
+        }
+        columns.push(Column { name, cells });
+    }
+    if columns.is_empty() {
+        return Err(TableError::NoReadableColumn { file, columns: skipped });
+    }
+    let mut table = Table::new(file.clone(), columns)?;
+    if table.rows() == 0 {
+        return Err(TableError::Empty { file });
+    }
+    if !skipped.is_empty() {
+        table.notes.push(format!(
+            "columns left out because they are nested or neither number, text nor date: {}",
+            skipped.join(", ")
+        ));
+    }
+    Ok(table)
+}
+
+/// What the values of a column say.
+enum Meaning {
+    /// A number, as an integer to be divided by a power of ten if that is not 1.
+    Number { divisor: f64, unsigned: bool },
+    /// Days since 1970.
+    Date,
+    /// A time since 1970 in units of so many nanoseconds.
+    Timestamp { nanoseconds: i128 },
+    /// UTF-8 text.
+    Text,
+}
+
+impl Meaning {
+    /// None for nested columns and for types that a table has no use for.
+    fn of(column: &ColumnDescriptor) -> Option<Meaning> {
+        if column.path().parts().len() > 1 || column.max_rep_level() > 0 {
+            return None;
+        }
+        let converted = column.converted_type();
+        let logical = column.logical_type_ref();
+        let decimal = converted == ConvertedType::DECIMAL || matches!(logical, Some(LogicalType::Decimal(_)));
+        let number = |unsigned| Meaning::Number {
+            divisor: if decimal { 10f64.powi(column.type_scale()) } else { 1.0 },
+            unsigned,
+        };
+        let unsigned = matches!(logical, Some(LogicalType::Integer(int)) if !int.is_signed)
+            || matches!(converted, ConvertedType::UINT_32 | ConvertedType::UINT_64);
+        match (column.physical_type(), logical, converted) {
+            (Type::INT32, Some(LogicalType::Date), _) | (Type::INT32, _, ConvertedType::DATE) => Some(Meaning::Date),
+            (Type::INT64, Some(LogicalType::Timestamp(timestamp)), _) => Some(Meaning::Timestamp {
+                nanoseconds: match timestamp.unit {
+                    TimeUnit::MILLIS => 1_000_000,
+                    TimeUnit::MICROS => 1000,
+                    TimeUnit::NANOS => 1,
+                },
+            }),
+            (Type::INT64, _, ConvertedType::TIMESTAMP_MILLIS) => Some(Meaning::Timestamp { nanoseconds: 1_000_000 }),
+            (Type::INT64, _, ConvertedType::TIMESTAMP_MICROS) => Some(Meaning::Timestamp { nanoseconds: 1000 }),
+            (Type::INT96, ..) => Some(Meaning::Timestamp { nanoseconds: 1 }),
+            (Type::BOOLEAN | Type::INT32 | Type::INT64 | Type::FLOAT | Type::DOUBLE, ..) => Some(number(unsigned)),
+            (Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY, ..) if decimal => Some(number(false)),
+            (Type::BYTE_ARRAY, None, ConvertedType::NONE | ConvertedType::UTF8)
+            | (Type::BYTE_ARRAY, None, ConvertedType::ENUM | ConvertedType::JSON)
+            | (Type::BYTE_ARRAY, Some(LogicalType::String | LogicalType::Enum | LogicalType::Json), _) => {
+                Some(Meaning::Text)
+            }
+            _ => None,
+        }
+    }
+
+    fn no_cells(&self) -> Cells {
+        match self {
+            Meaning::Number { .. } => Cells::Number(Vec::new()),
+            _ => Cells::Text(TextCells::default()),
+        }
+    }
+}
+
+enum Failure {
+    Parquet(ParquetError),
+    NotText,
+    TooLarge,
+}
+
+/// A value of any physical type.
+enum Value<'a> {
+    Integer(i128),
+    Float(f64),
+    Bytes(&'a [u8]),
+}
+
+fn append(cells: &mut Cells, reader: ColumnReader, nullable: bool, meaning: &Meaning) -> Result<(), Failure> {
+    let unsigned = matches!(meaning, Meaning::Number { unsigned: true, .. });
+    let push = |value: Option<Value<'_>>| push(cells, value, meaning);
+    match reader {
+        ColumnReader::BoolColumnReader(reader) => each(reader, nullable, |&value| Value::Integer(value.into()), push),
+        ColumnReader::Int32ColumnReader(reader) => {
+            let integer = |&value: &i32| if unsigned { (value as u32).into() } else { value.into() };
+            each(reader, nullable, |value| Value::Integer(integer(value)), push)
+        }
+        ColumnReader::Int64ColumnReader(reader) => {
+            let integer = |&value: &i64| if unsigned { (value as u64).into() } else { value.into() };
+            each(reader, nullable, |value| Value::Integer(integer(value)), push)
+        }
+        ColumnReader::Int96ColumnReader(reader) => {
+            each(reader, nullable, |value| Value::Integer(value.to_nanos().into()), push)
+        }
+        ColumnReader::FloatColumnReader(reader) => each(reader, nullable, |&value| Value::Float(value.into()), push),
+        ColumnReader::DoubleColumnReader(reader) => each(reader, nullable, |&value| Value::Float(value), push),
+        ColumnReader::ByteArrayColumnReader(reader) => {
+            each(reader, nullable, |value| Value::Bytes(value.as_ref()), push)
+        }
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            each(reader, nullable, |value| Value::Bytes(value.as_ref()), push)
+        }
+    }
+}
+
+/// Calls `push` with every value of a column, with `None` for nulls.
+fn each<T: DataType>(
+    mut reader: ColumnReaderImpl<T>,
+    nullable: bool,
+    value: impl for<'v> Fn(&'v T::T) -> Value<'v>,
+    mut push: impl FnMut(Option<Value<'_>>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut values = Vec::with_capacity(BATCH);
+    let mut levels = Vec::with_capacity(BATCH);
+    loop {
+        values.clear();
+        levels.clear();
+        let (records, ..) =
+            reader.read_records(BATCH, nullable.then_some(&mut levels), None, &mut values).map_err(Failure::Parquet)?;
+        if records == 0 {
+            return Ok(());
+        }
+        let mut present = values.iter();
+        for row in 0..records {
+            let is_null = levels.get(row) == Some(&0);
+            push(if is_null { None } else { present.next().map(&value) })?;
+        }
+    }
+}
+
+fn push(cells: &mut Cells, value: Option<Value<'_>>, meaning: &Meaning) -> Result<(), Failure> {
+    let text = match cells {
+        Cells::Number(numbers) => {
+            let divisor = match meaning {
+                Meaning::Number { divisor, .. } => *divisor,
+                _ => 1.0,
+            };
+            numbers.push(match value {
+                None => f64::NAN,
+                Some(Value::Float(number)) => number,
+                Some(Value::Integer(integer)) => integer as f64 / divisor,
+                Some(Value::Bytes(bytes)) => big_endian(bytes) / divisor,
+            });
+            return Ok(());
+        }
+        Cells::Text(text) => text,
+        Cells::Byte(_) => return Ok(()),
+    };
+    let pushed = match (value, meaning) {
+        (Some(Value::Bytes(bytes)), _) => text.push(std::str::from_utf8(bytes).map_err(|_| Failure::NotText)?),
+        (Some(Value::Integer(days)), Meaning::Date) => text.push(&iso_date(days as i64)),
+        (Some(Value::Integer(time)), Meaning::Timestamp { nanoseconds }) => {
+            text.push(&iso_timestamp(time * nanoseconds))
+        }
+        _ => text.push(""),
+    };
+    if pushed { Ok(()) } else { Err(Failure::TooLarge) }
+}
+
+/// A signed integer, most significant byte first.
+fn big_endian(bytes: &[u8]) -> f64 {
+    let negative = bytes.first().is_some_and(|&byte| byte >= 0x80);
+    let sign = if negative { -1i128 } else { 0 };
+    bytes.iter().fold(sign, |value, &byte| (value << 8) | i128::from(byte)) as f64
+}

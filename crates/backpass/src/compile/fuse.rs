@@ -1,0 +1,188 @@
+//! Grouping nodes into instructions, and putting the groups in order.
+//!
+//! Two kinds of groups hold several nodes: elementwise regions, which run block by block in cache, and sums of matrix
+//! products, which accumulate into one buffer.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use crate::compile::lower::region_fits;
+use crate::graph::{Graph, NodeId};
+use crate::ops::{Lowering, Op};
+use crate::shape::Shape;
+
+/// What a group becomes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum GroupKind {
+    /// One node, no instruction: leaves and aliases.
+    Free,
+    /// One node, one instruction.
+    Single,
+    /// Elementwise nodes of one shape.
+    Region,
+    /// Matrix products and the additions that join them; the last node is the result.
+    Products,
+}
+
+/// Nodes that become one instruction, ascending.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub kind: GroupKind,
+    pub nodes: Vec<NodeId>,
+}
+
+/// How every node is lowered.
+pub(super) fn lowering(graph: &Graph, id: NodeId) -> Lowering {
+    let node = graph.node(id);
+    let shapes: Vec<&Shape> = node.args.iter().map(|&a| graph.shape(a)).collect();
+    node.op.lower(&shapes, &node.shape)
+}
+
+/// Assigns every node to a group.
+pub(super) fn fuse(graph: &Graph, fuse_regions: bool) -> Vec<Group> {
+    let uses = graph.uses();
+    let mut fusion = Fusion { graph, group_of: Vec::new(), groups: Vec::new() };
+    for id in graph.ids() {
+        let kind = match lowering(graph, id) {
+            Lowering::Leaf | Lowering::Alias => GroupKind::Free,
+            Lowering::Map => GroupKind::Region,
+            _ => GroupKind::Single,
+        };
+        fusion.group_of.push(fusion.groups.len());
+        fusion.groups.push(Some(Group { kind, nodes: vec![id] }));
+        if fuse_regions && matches!(graph.node(id).op, Op::Add(_)) && fusion.join_products(id, &uses) {
+            continue;
+        }
+        if fuse_regions && kind == GroupKind::Region {
+            fusion.join_region(id);
+        }
+    }
+    fusion.groups.into_iter().flatten().collect()
+}
+
+struct Fusion<'g> {
+    graph: &'g Graph,
+    group_of: Vec<usize>,
+    groups: Vec<Option<Group>>,
+}
+
+impl Fusion<'_> {
+    fn group(&self, index: usize) -> Option<&Group> {
+        self.groups.get(index).and_then(Option::as_ref)
+    }
+
+    fn merge(&mut self, parts: &BTreeSet<usize>, kind: GroupKind) {
+        let mut nodes: Vec<NodeId> =
+            parts.iter().filter_map(|&g| self.groups[g].take()).flat_map(|g| g.nodes).collect();
+        nodes.sort_unstable();
+        let target = parts.last().copied().unwrap_or(0);
+        nodes.iter().for_each(|n| self.group_of[n.index()] = target);
+        self.groups[target] = Some(Group { kind, nodes });
+    }
+
+    /// Joins `a·b + c·d` into one accumulating group; every part must be used here only.
+    fn join_products(&mut self, id: NodeId, uses: &[usize]) -> bool {
+        let node = self.graph.node(id);
+        let part = |a: &NodeId| {
+            let group = self.group_of[a.index()];
+            let is_product = matches!(self.graph.node(*a).op, Op::Matmul(_))
+                || self.group(group).is_some_and(|g| g.kind == GroupKind::Products && g.nodes.last() == Some(a));
+            let usable = is_product && uses[a.index()] == 1 && self.graph.shape(*a) == &node.shape;
+            usable.then_some(group)
+        };
+        let Some(mut parts) = node.args.iter().map(part).collect::<Option<BTreeSet<usize>>>() else { return false };
+        if parts.len() != 2 {
+            return false;
+        }
+        parts.insert(self.group_of[id.index()]);
+        // The last product runs when all are ready, so the group may not feed its own operands.
+        if self.has_outside_path(&parts) {
+            return false;
+        }
+        self.merge(&parts, GroupKind::Products);
+        true
+    }
+
+    /// Joins an elementwise node with the regions of its operands, as far as no cycle arises and kernels can hold it.
+    fn join_region(&mut self, id: NodeId) {
+        let node = self.graph.node(id);
+        let mut joined = BTreeSet::from([self.group_of[id.index()]]);
+        for arg in &node.args {
+            let candidate = self.group_of[arg.index()];
+            let is_region = self.group(candidate).is_some_and(|g| g.kind == GroupKind::Region);
+            if !is_region || self.graph.shape(*arg) != &node.shape || joined.contains(&candidate) {
+                continue;
+            }
+            let mut parts = joined.clone();
+            parts.insert(candidate);
+            if !self.has_outside_path(&parts) && self.fits(&parts) {
+                joined = parts;
+            }
+        }
+        if joined.len() > 1 {
+            self.merge(&joined, GroupKind::Region);
+        }
+    }
+
+    fn fits(&self, parts: &BTreeSet<usize>) -> bool {
+        let mut nodes: Vec<NodeId> =
+            parts.iter().filter_map(|&g| self.group(g)).flat_map(|g| g.nodes.iter().copied()).collect();
+        nodes.sort_unstable();
+        region_fits(self.graph, &nodes)
+    }
+
+    /// Whether a value leaves the groups `parts` and comes back through another group.
+    fn has_outside_path(&self, parts: &BTreeSet<usize>) -> bool {
+        let first = parts.iter().filter_map(|&g| self.group(g)).filter_map(|g| g.nodes.first()).min();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<usize> = Vec::new();
+        let operands = |group: usize, open: &mut Vec<usize>| {
+            for node in self.group(group).map_or(&[][..], |g| &g.nodes) {
+                open.extend(self.graph.node(*node).args.iter().map(|a| self.group_of[a.index()]));
+            }
+        };
+        parts.iter().for_each(|&g| operands(g, &mut open));
+        open.retain(|g| !parts.contains(g));
+        while let Some(group) = open.pop() {
+            if parts.contains(&group) {
+                return true;
+            }
+            // A group that ends before the first of `parts` cannot depend on them.
+            let ends_before = self.group(group).and_then(|g| g.nodes.last()) < first;
+            if !ends_before && seen.insert(group) {
+                operands(group, &mut open);
+            }
+        }
+        false
+    }
+}
+
+/// Orders groups so that operands come first; among those that are ready, the one whose last node is earliest.
+pub(super) fn schedule(graph: &Graph, groups: Vec<Group>) -> Vec<Group> {
+    let mut group_of = vec![0; graph.nodes().len()];
+    for (index, group) in groups.iter().enumerate() {
+        group.nodes.iter().for_each(|n| group_of[n.index()] = index);
+    }
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+    let mut waiting = vec![0; groups.len()];
+    for (index, group) in groups.iter().enumerate() {
+        let operands = group.nodes.iter().flat_map(|&n| &graph.node(n).args).map(|a| group_of[a.index()]);
+        let distinct: BTreeSet<usize> = operands.filter(|&g| g != index).collect();
+        waiting[index] = distinct.len();
+        distinct.into_iter().for_each(|g| users[g].push(index));
+    }
+    let key = |index: usize| Reverse((groups[index].nodes.last().copied(), index));
+    let mut ready: BinaryHeap<_> = (0..groups.len()).filter(|&g| waiting[g] == 0).map(key).collect();
+    let mut order = Vec::with_capacity(groups.len());
+    while let Some(Reverse((_, index))) = ready.pop() {
+        order.push(index);
+        for &user in &users[index] {
+            waiting[user] -= 1;
+            if waiting[user] == 0 {
+                ready.push(key(user));
+            }
+        }
+    }
+    let mut slots: Vec<Option<Group>> = groups.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|index| slots[index].take()).collect()
+}

@@ -1,0 +1,249 @@
+//! Groups and places to instructions.
+
+use std::collections::HashMap;
+
+use backpass_kernels::{Action, Arg, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS, MAX_WRITES, Program};
+
+use crate::compile::fuse::{Group, GroupKind, lowering};
+use crate::compile::place::{Placement, region_reads, stored, users_and_results};
+use crate::compile::plan::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
+use crate::graph::{Graph, NodeId};
+use crate::ops::{Lowering, Op, StepKind, Steps, Value};
+use crate::shape::{Dim, Extent, Shape};
+
+/// Longest program of one region; longer ones would only cost compile time.
+const MAX_STEPS: usize = 96;
+
+/// Whether the kernels can run these nodes as one region.
+pub(super) fn region_fits(graph: &Graph, nodes: &[NodeId]) -> bool {
+    let (users, results) = users_and_results(graph);
+    let outputs = stored(graph, nodes, &users, &results);
+    region_reads(graph, nodes).len() <= MAX_READS
+        && outputs.len() <= MAX_WRITES
+        && program(graph, nodes, &outputs).is_some_and(|p| p.instructions.len() <= MAX_STEPS)
+}
+
+/// The program of a region, or `None` when its values do not fit the registers.
+fn program(graph: &Graph, nodes: &[NodeId], outputs: &[NodeId]) -> Option<Program> {
+    let reads = region_reads(graph, nodes);
+    let mut steps = Steps::default();
+    let mut values: HashMap<NodeId, Value> = HashMap::new();
+    for &id in nodes {
+        let node = graph.node(id);
+        let operand = |arg: &NodeId| {
+            if let Some(&value) = values.get(arg) {
+                return Some(value);
+            }
+            if let Op::Constant(c) = &graph.node(*arg).op
+                && let Some(number) = c.value.item()
+            {
+                return Some(Value::Constant(number));
+            }
+            let layout = crate::ops::layout(graph.shape(*arg), &node.shape)?;
+            reads.iter().position(|read| *read == (*arg, layout)).map(Value::Operand)
+        };
+        let args: Vec<Value> = node.args.iter().map(operand).collect::<Option<_>>()?;
+        values.insert(id, node.op.steps(&mut steps, &args));
+    }
+    let mut results: Vec<Value> = outputs.iter().map(|id| values.get(id).copied()).collect::<Option<_>>()?;
+    for result in &mut results {
+        // Kernels store an output from a register; adding -0 changes no number, not even -0 itself.
+        if !matches!(result, Value::Step(_)) {
+            *result = steps.add(*result, Value::Constant(-0.0));
+        }
+    }
+    assign_registers(&steps, &results)
+}
+
+/// Gives each step the lowest register whose value is not needed any more.
+fn assign_registers(steps: &Steps, results: &[Value]) -> Option<Program> {
+    let mut last_use = vec![0; steps.list.len()];
+    for (index, step) in steps.list.iter().enumerate() {
+        for value in step.values() {
+            if let Value::Step(s) = value {
+                last_use[s] = index;
+            }
+        }
+    }
+    for result in results {
+        if let Value::Step(s) = result {
+            last_use[*s] = usize::MAX;
+        }
+    }
+    let mut holds: [Option<usize>; MAX_REGISTERS] = [None; MAX_REGISTERS];
+    let mut register_of = vec![0u8; steps.list.len()];
+    let mut instructions = Vec::new();
+    for (index, step) in steps.list.iter().enumerate() {
+        let arg = |value: Value| to_arg(value, &register_of);
+        let action = match *step {
+            StepKind::Unary(f, a) => Action::Unary(f, arg(a)),
+            StepKind::Binary(f, a, b) => Action::Binary(f, arg(a), arg(b)),
+            StepKind::Select(c, a, b) => Action::Select(arg(c), arg(a), arg(b)),
+            StepKind::Uniform(key, s) => Action::Uniform { key, step: arg(s) },
+            StepKind::Normal(key, s) => Action::Normal { key, step: arg(s) },
+        };
+        if last_use[index] == 0 {
+            continue;
+        }
+        let free = |held: &Option<usize>| held.is_none_or(|s| last_use[s] <= index);
+        let to = holds.iter().position(free)?;
+        holds[to] = Some(index);
+        register_of[index] = to as u8;
+        instructions.push(Step { action, to: to as u8 });
+    }
+    let outputs = results.iter().map(|&value| to_arg(value, &register_of)).collect();
+    Some(Program { instructions, outputs })
+}
+
+fn to_arg(value: Value, register_of: &[u8]) -> Arg {
+    match value {
+        Value::Operand(i) => Arg::Operand(i as u8),
+        Value::Step(s) => Arg::Register(register_of[s]),
+        Value::Constant(c) => Arg::Constant(c),
+    }
+}
+
+/// Turns scheduled and placed groups into a plan.
+pub(super) fn lower(graph: Graph, groups: &[Group], placement: Placement, max_rows: usize) -> Plan {
+    let (users, results) = users_and_results(&graph);
+    let at = |id: NodeId| placement.buffers[&id];
+    let mut instructions = Vec::new();
+    let mut nodes = Vec::new();
+    let mut dead_after: Vec<Vec<Buffer>> = Vec::new();
+    let steps = groups.iter().filter(|g| g.kind != GroupKind::Free);
+    for (group, dead) in steps.zip(&placement.dead_after) {
+        let before = instructions.len();
+        match group.kind {
+            GroupKind::Region => {
+                let outputs = stored(&graph, &group.nodes, &users, &results);
+                instructions.push(map(&graph, &group.nodes, &outputs, &at));
+            }
+            GroupKind::Products => products(&graph, &group.nodes, &at, &mut instructions),
+            _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &mut instructions)),
+        }
+        for _ in before..instructions.len() {
+            nodes.push(group.nodes.clone());
+            dead_after.push(Vec::new());
+        }
+        if let Some(last) = dead_after.last_mut() {
+            last.extend(dead);
+        }
+    }
+    for &(from, to) in &placement.copies {
+        let sizes = Shape::fixed(&[from.extent.fixed]);
+        let (from_strides, to_strides) = (vec![1], vec![1]);
+        instructions.push(Instruction::Copy { sizes, x: from, from: 0, from_strides, y: to, to: 0, to_strides });
+        nodes.push(Vec::new());
+        dead_after.push(Vec::new());
+    }
+    let slot = |kind, name: &str, id: NodeId| Slot {
+        name: name.to_string(),
+        kind,
+        shape: graph.shape(id).clone(),
+        buffer: at(id),
+    };
+    let mut slots: Vec<Slot> = graph.inputs().map(|id| slot(SlotKind::Input, graph.name(id), id)).collect();
+    slots.extend(graph.parameters().map(|id| slot(SlotKind::Parameter, graph.name(id), id)));
+    slots.extend(graph.outputs().iter().map(|(name, id)| slot(SlotKind::Output, name, *id)));
+    let constant = |id: NodeId| match (&graph.node(id).op, placement.buffers.get(&id)) {
+        (Op::Constant(c), Some(&buffer)) => Some((buffer, c.value.clone())),
+        _ => None,
+    };
+    let constants = graph.ids().filter_map(constant).collect();
+    let Placement { arena, temporaries, .. } = placement;
+    Plan { instructions, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph }
+}
+
+fn map(graph: &Graph, nodes: &[NodeId], outputs: &[NodeId], at: &impl Fn(NodeId) -> Buffer) -> Instruction {
+    let written: Vec<Buffer> = outputs.iter().map(|&id| at(id)).collect();
+    let reading = |(id, layout): (NodeId, Layout)| {
+        let buffer = at(id);
+        match written.iter().position(|w| w.offset == buffer.offset && buffer.extent.fixed > 0) {
+            Some(k) => Reading::Output(k),
+            None => Reading::Buffer(buffer, layout),
+        }
+    };
+    let operands = region_reads(graph, nodes).into_iter().map(reading).collect();
+    let program = program(graph, nodes, outputs).unwrap_or_default();
+    Instruction::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written }
+}
+
+/// Matrix products that add up: the first overwrites the result, the others accumulate.
+fn products(graph: &Graph, nodes: &[NodeId], at: &impl Fn(NodeId) -> Buffer, list: &mut Vec<Instruction>) {
+    let Some(&result) = nodes.last() else { return };
+    let factors = nodes.iter().filter(|id| matches!(graph.node(**id).op, Op::Matmul(_)));
+    for (index, &id) in factors.enumerate() {
+        list.extend(matmul(graph, id, at, at(result), index > 0));
+    }
+}
+
+fn matmul(
+    graph: &Graph,
+    id: NodeId,
+    at: &impl Fn(NodeId) -> Buffer,
+    c: Buffer,
+    accumulate: bool,
+) -> Option<Instruction> {
+    let node = graph.node(id);
+    let Op::Matmul(op) = &node.op else { return None };
+    let extent = |dim: Dim| match dim {
+        Dim::Batch => Extent { fixed: 1, batched: true },
+        Dim::Fixed(fixed) => Extent { fixed, batched: false },
+    };
+    let left = graph.shape(node.args[0]).dims();
+    Some(Instruction::Matmul {
+        m: extent(node.shape.dims()[0]),
+        n: extent(node.shape.dims()[1]).fixed,
+        k: extent(left[usize::from(!op.transpose_left)]),
+        transpose: (op.transpose_left, op.transpose_right),
+        a: at(node.args[0]),
+        b: at(node.args[1]),
+        c,
+        accumulate,
+    })
+}
+
+fn single(graph: &Graph, id: NodeId, at: &impl Fn(NodeId) -> Buffer, list: &mut Vec<Instruction>) {
+    let node = graph.node(id);
+    let arg = |k: usize| at(node.args[k]);
+    let shape_of = |k: usize| graph.shape(node.args[k]);
+    let y = at(id);
+    match lowering(graph, id) {
+        Lowering::Leaf | Lowering::Alias | Lowering::Map => {}
+        Lowering::Matmul { .. } => list.extend(matmul(graph, id, at, y, false)),
+        Lowering::Reduce(kind, axis) => {
+            let dims = shape_of(0).dims();
+            let part = |dims: &[Dim]| Shape::new(dims.to_vec()).unwrap_or_default().extent();
+            list.push(Instruction::Reduce {
+                kind,
+                outer: part(&dims[..axis]),
+                axis: part(&dims[axis..=axis]),
+                inner: part(&dims[axis + 1..]).fixed,
+                x: arg(0),
+                y,
+            });
+        }
+        Lowering::Copy(moves) => list.extend(moves.into_iter().map(|m| Instruction::Copy {
+            sizes: m.shape,
+            x: arg(m.arg),
+            from: m.from,
+            from_strides: m.from_strides,
+            y,
+            to: m.to,
+            to_strides: m.to_strides,
+        })),
+        Lowering::Gather => {
+            let table = shape_of(0).resolve(0);
+            list.push(Instruction::Gather { rows: table[0], width: table[1], table: arg(0), indices: arg(1), y });
+        }
+        Lowering::OneHot => {
+            let classes = node.shape.resolve(1).last().copied().unwrap_or(1);
+            list.push(Instruction::OneHot { classes, indices: arg(0), y });
+        }
+        Lowering::Size(axis) => {
+            let dim = shape_of(0).dims()[axis];
+            let extent = Shape::new(vec![dim]).unwrap_or_default().extent();
+            list.push(Instruction::Size { extent, y });
+        }
+    }
+}

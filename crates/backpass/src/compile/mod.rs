@@ -1,0 +1,72 @@
+//! From graph to plan in named stages: passes, fuse, schedule, place, lower.
+//!
+//! Each stage is a plain function with a printable result. Fusion runs after differentiation, so no fused operation has a
+//! derivative of its own.
+
+mod fuse;
+mod lower;
+mod place;
+mod plan;
+
+use crate::graph::{Graph, GraphError};
+use crate::passes::{PASSES, legalise};
+
+pub(crate) use plan::{Buffer, Instruction, Reading};
+pub use plan::{Plan, Slot, SlotKind};
+
+/// How to compile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompileOptions {
+    /// The largest batch the plan can run.
+    pub max_rows: usize,
+    /// Whether to simplify the graph first.
+    pub passes: bool,
+    /// Whether elementwise nodes are joined into regions.
+    pub fuse: bool,
+    /// Whether a result may take the place of an operand that is not needed any more.
+    pub in_place: bool,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        CompileOptions { max_rows: 1, passes: true, fuse: true, in_place: true }
+    }
+}
+
+impl CompileOptions {
+    /// The defaults for batches of up to `max_rows` rows.
+    pub fn rows(max_rows: usize) -> Self {
+        CompileOptions { max_rows, ..CompileOptions::default() }
+    }
+}
+
+/// Why a graph could not be compiled.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The graph breaks a rule.
+    #[error("the graph is not valid: {0}")]
+    Graph(#[from] GraphError),
+    /// The plan needs more memory than can be addressed.
+    #[error("a plan for {rows} rows would need more memory than this machine can address")]
+    TooLarge {
+        /// The largest batch asked for.
+        rows: usize,
+    },
+}
+
+/// Compiles the outputs and updates of `graph` into a plan.
+pub fn compile(graph: &Graph, options: &CompileOptions) -> Result<Plan, CompileError> {
+    graph.verify()?;
+    let mut graph = graph.clone();
+    if options.passes {
+        for pass in PASSES {
+            graph = (pass.run)(&graph);
+            debug_assert_eq!(graph.verify(), Ok(()), "after {}", pass.name);
+        }
+    }
+    let graph = legalise(&graph);
+    let groups = fuse::schedule(&graph, fuse::fuse(&graph, options.fuse));
+    let placement = place::place(&graph, &groups, options)?;
+    Ok(lower::lower(graph, &groups, placement, options.max_rows))
+}

@@ -1,0 +1,240 @@
+//! Liveness and places: which buffer holds which value, and where in the arena it lies.
+
+use std::collections::HashMap;
+
+use crate::compile::fuse::{Group, GroupKind, lowering};
+use crate::compile::plan::Buffer;
+use crate::compile::{CompileError, CompileOptions};
+use crate::graph::{Graph, NodeId};
+use crate::ops::{Lowering, Op, layout};
+use crate::shape::Extent;
+use backpass_kernels::Layout;
+
+/// Elements to which offsets are rounded up: 64 bytes of f32.
+const ALIGNMENT: usize = 16;
+
+/// Where every stored value lies.
+pub(super) struct Placement {
+    pub buffers: HashMap<NodeId, Buffer>,
+    /// Updates that no instruction writes directly: copy the first buffer to the second at the end.
+    pub copies: Vec<(Buffer, Buffer)>,
+    pub dead_after: Vec<Vec<Buffer>>,
+    pub temporaries: Vec<Buffer>,
+    pub arena: usize,
+}
+
+/// The node whose buffer holds the value of `id`.
+pub(super) fn root(graph: &Graph, mut id: NodeId) -> NodeId {
+    while lowering(graph, id) == Lowering::Alias {
+        id = graph.node(id).args[0];
+    }
+    id
+}
+
+/// The values of a group that others read: users outside, outputs, updates.
+pub(super) fn stored(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> Vec<NodeId> {
+    let outside = |id: &&NodeId| results[id.index()] || users[id.index()].iter().any(|u| !nodes.contains(u));
+    let mut list: Vec<NodeId> = nodes.iter().filter(outside).copied().collect();
+    if list.is_empty() {
+        // Dead code still gets a place, so that graphs compile without passes.
+        list.extend(nodes.last());
+    }
+    debug_assert!(list.iter().all(|&id| id.index() < graph.nodes().len()));
+    list
+}
+
+/// Who uses each node, and which nodes are results (outputs or update values).
+pub(super) fn users_and_results(graph: &Graph) -> (Vec<Vec<NodeId>>, Vec<bool>) {
+    let mut users = vec![Vec::new(); graph.nodes().len()];
+    for id in graph.ids() {
+        graph.node(id).args.iter().for_each(|a| users[a.index()].push(id));
+    }
+    let mut results = vec![false; graph.nodes().len()];
+    graph.outputs().iter().for_each(|(_, id)| results[id.index()] = true);
+    graph.updates().iter().for_each(|(_, value)| results[value.index()] = true);
+    (users, results)
+}
+
+/// One buffer under construction: the steps during which it must not be touched by others.
+struct Life {
+    extent: Extent,
+    start: usize,
+    end: usize,
+    persistent: bool,
+    offset: usize,
+}
+
+pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -> Result<Placement, CompileError> {
+    let too_large = CompileError::TooLarge { rows: options.max_rows };
+    let (users, results) = users_and_results(graph);
+    let steps: Vec<&Group> = groups.iter().filter(|g| g.kind != GroupKind::Free).collect();
+    let end = steps.len();
+    let last_read = last_reads(graph, &steps);
+    let mut lives: Vec<Life> = Vec::new();
+    let mut life_of: HashMap<NodeId, usize> = HashMap::new();
+    for id in graph.ids().filter(|&id| needs_leaf_place(graph, id, &users, &results)) {
+        life_of.insert(id, lives.len());
+        lives.push(Life { extent: graph.shape(id).extent(), start: 0, end, persistent: true, offset: 0 });
+    }
+    let is_output = |id: NodeId| graph.outputs().iter().any(|(_, o)| root(graph, *o) == id);
+    let mut pending: Vec<(NodeId, NodeId)> = graph.updates().to_vec();
+    for (step, group) in steps.iter().enumerate() {
+        let region = group.kind == GroupKind::Region;
+        let written = match group.kind {
+            GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
+            _ => stored(graph, &group.nodes, &users, &results),
+        };
+        let mut taken: Vec<usize> = Vec::new();
+        for &value in &written {
+            let update = pending.iter().position(|(_, v)| *v == value).filter(|_| region);
+            let direct = update.filter(|&u| {
+                let parameter = pending[u].0;
+                options.in_place
+                    && last_read.get(&parameter).is_none_or(|&l| l <= step)
+                    && !is_output(parameter)
+                    && !is_output(value)
+                    && reads_in_place(graph, group, parameter)
+            });
+            if let Some(u) = direct {
+                let (parameter, _) = pending.remove(u);
+                life_of.insert(value, life_of[&parameter]);
+                continue;
+            }
+            let life_end = if is_output(value) || update_waits(&pending, value) {
+                end
+            } else {
+                last_read.get(&value).copied().unwrap_or(step)
+            };
+            let reusable = region && options.in_place;
+            let reused =
+                reusable.then(|| dying_operand(graph, group, step, &last_read, &lives, &life_of, &taken)).flatten();
+            let life = reused.unwrap_or_else(|| {
+                let extent = graph.shape(value).extent();
+                lives.push(Life { extent, start: step, end: life_end, persistent: false, offset: 0 });
+                lives.len() - 1
+            });
+            lives[life].end = lives[life].end.max(life_end);
+            taken.push(life);
+            life_of.insert(value, life);
+        }
+    }
+    let arena = offsets(&mut lives, options.max_rows).ok_or(too_large)?;
+    let buffer = |life: usize| Buffer { offset: lives[life].offset, extent: lives[life].extent };
+    let mut buffers: HashMap<NodeId, Buffer> = life_of.iter().map(|(&id, &life)| (id, buffer(life))).collect();
+    for id in graph.ids().filter(|&id| lowering(graph, id) == Lowering::Alias) {
+        if let Some(&source) = buffers.get(&root(graph, id)) {
+            buffers.insert(id, source);
+        }
+    }
+    let copies = pending.iter().map(|(parameter, value)| (buffers[value], buffers[parameter])).collect();
+    let mut dead_after = vec![Vec::new(); steps.len()];
+    let temporary = |life: &&Life| !life.persistent;
+    for life in lives.iter().filter(temporary).filter(|l| l.end < end) {
+        dead_after[life.end].push(Buffer { offset: life.offset, extent: life.extent });
+    }
+    let temporaries = lives.iter().filter(temporary).map(|l| Buffer { offset: l.offset, extent: l.extent }).collect();
+    Ok(Placement { buffers, copies, dead_after, temporaries, arena })
+}
+
+fn update_waits(pending: &[(NodeId, NodeId)], value: NodeId) -> bool {
+    pending.iter().any(|(_, v)| *v == value)
+}
+
+/// Inputs and parameters always have a place; a single constant number only where an instruction reads it from memory.
+fn needs_leaf_place(graph: &Graph, id: NodeId, users: &[Vec<NodeId>], results: &[bool]) -> bool {
+    match &graph.node(id).op {
+        Op::Input(_) | Op::Parameter(_) => true,
+        Op::Constant(c) => {
+            c.value.len() != 1
+                || results[id.index()]
+                || users[id.index()].iter().any(|&u| lowering(graph, u) != Lowering::Map)
+        }
+        _ => false,
+    }
+}
+
+/// The last step that reads each stored value, through aliases too.
+fn last_reads(graph: &Graph, steps: &[&Group]) -> HashMap<NodeId, usize> {
+    let mut last = HashMap::new();
+    for (step, group) in steps.iter().enumerate() {
+        for arg in group.nodes.iter().flat_map(|&n| &graph.node(n).args) {
+            last.insert(root(graph, *arg), step);
+        }
+    }
+    last
+}
+
+/// The operands of a region that come from outside, with how each is read.
+pub(super) fn region_reads(graph: &Graph, nodes: &[NodeId]) -> Vec<(NodeId, Layout)> {
+    let mut reads: Vec<(NodeId, Layout)> = Vec::new();
+    for &node in nodes {
+        for &arg in &graph.node(node).args {
+            let number = matches!(&graph.node(arg).op, Op::Constant(c) if c.value.len() == 1);
+            let Some(layout) = layout(graph.shape(arg), graph.shape(node)) else { continue };
+            if !number && !nodes.contains(&arg) && !reads.contains(&(arg, layout)) {
+                reads.push((arg, layout));
+            }
+        }
+    }
+    reads
+}
+
+/// Whether the group reads `parameter` element by element only, or not at all.
+fn reads_in_place(graph: &Graph, group: &Group, parameter: NodeId) -> bool {
+    let reads = region_reads(graph, &group.nodes);
+    reads.iter().filter(|(id, _)| root(graph, *id) == parameter).all(|(_, layout)| *layout == Layout::Full)
+}
+
+/// A temporary that this region reads element by element for the last time.
+fn dying_operand(
+    graph: &Graph,
+    group: &Group,
+    step: usize,
+    last_read: &HashMap<NodeId, usize>,
+    lives: &[Life],
+    life_of: &HashMap<NodeId, usize>,
+    taken: &[usize],
+) -> Option<usize> {
+    let reads = region_reads(graph, &group.nodes);
+    reads.iter().find_map(|&(id, _)| {
+        let source = root(graph, id);
+        let &life = life_of.get(&source)?;
+        let same = reads.iter().filter(|(other, _)| life_of.get(&root(graph, *other)) == Some(&life));
+        let dies = !lives[life].persistent && lives[life].end == step && last_read.get(&source) == Some(&step);
+        (dies && !taken.contains(&life) && same.into_iter().all(|(_, layout)| *layout == Layout::Full)).then_some(life)
+    })
+}
+
+/// Gives every life an offset such that no two overlap in time and place; the largest first, each as low as it fits.
+fn offsets(lives: &mut [Life], rows: usize) -> Option<usize> {
+    let size = |life: &Life| -> Option<usize> {
+        let elements = if life.extent.batched { life.extent.fixed.checked_mul(rows)? } else { life.extent.fixed };
+        elements.checked_next_multiple_of(ALIGNMENT)
+    };
+    let sizes: Vec<usize> = lives.iter().map(size).collect::<Option<_>>()?;
+    let mut order: Vec<usize> = (0..lives.len()).collect();
+    order.sort_by_key(|&i| (!lives[i].persistent, if lives[i].persistent { 0 } else { usize::MAX - sizes[i] }, i));
+    let mut placed: Vec<usize> = Vec::new();
+    let mut total = 0;
+    for index in order {
+        let mut offset = 0usize;
+        let life = &lives[index];
+        let overlaps = |other: &Life| other.start <= life.end && life.start <= other.end;
+        let mut blocked: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|&&p| life.persistent || lives[p].persistent || overlaps(&lives[p]))
+            .map(|&p| (lives[p].offset, lives[p].offset + sizes[p]))
+            .collect();
+        blocked.sort_unstable();
+        for (from, to) in blocked {
+            if offset.checked_add(sizes[index])? <= from {
+                break;
+            }
+            offset = offset.max(to);
+        }
+        total = total.max(offset.checked_add(sizes[index])?);
+        lives[index].offset = offset;
+        placed.push(index);
+    }
+    (total <= isize::MAX as usize / 8).then_some(total)
+}

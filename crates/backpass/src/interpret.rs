@@ -1,0 +1,137 @@
+//! The reference interpreter: slow, obvious, f64, and it keeps every value. It defines what a graph means.
+
+use crate::array::Array;
+use crate::graph::{Graph, NodeId};
+use crate::ops::Op;
+use crate::shape::{Dim, Shape};
+use crate::suggest::closest;
+
+/// Why a graph could not be interpreted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InterpretError {
+    /// An input or parameter without a value.
+    #[error("`{name}` has no value\nhelp: give {name}=… with shape {shape}")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        shape: Shape,
+    },
+    /// A value of the wrong shape.
+    #[error("`{name}` has shape {expected}, the value given has shape {found:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// The declared shape.
+        expected: Shape,
+        /// The sizes given.
+        found: Vec<usize>,
+    },
+    /// A value for something that is not in the graph.
+    #[error("there is no input or parameter `{name}`{}", hint(.suggestion))]
+    Unknown {
+        /// The name given.
+        name: String,
+        /// A name that is there and looks alike.
+        suggestion: Option<String>,
+    },
+    /// Two inputs whose numbers of rows differ.
+    #[error("`{name}` has {found} row(s), other inputs have {expected}")]
+    Rows {
+        /// The input.
+        name: String,
+        /// Rows of the inputs before it.
+        expected: usize,
+        /// Its rows.
+        found: usize,
+    },
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map_or(String::new(), |s| format!("\nhelp: did you mean `{s}`?"))
+}
+
+/// Every value of one run of a graph.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    values: Vec<Array>,
+    rows: usize,
+}
+
+impl Trace {
+    /// The value of a node.
+    pub fn value(&self, id: NodeId) -> &Array {
+        &self.values[id.index()]
+    }
+
+    /// The number of rows of the batch; 1 when nothing is batched.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The first node, in order, whose value is NaN or infinite although its operands are finite.
+    pub fn first_bad(&self, graph: &Graph) -> Option<NodeId> {
+        let finite = |id: NodeId| self.value(id).data().iter().all(|v| v.is_finite());
+        graph.ids().find(|&id| !finite(id) && graph.node(id).args.iter().all(|&a| finite(a)))
+    }
+}
+
+/// Computes every node of `graph` from named values for its inputs and parameters.
+pub fn interpret(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, InterpretError> {
+    interpret_with(graph, values, |v| v)
+}
+
+/// As [`interpret`], rounding every element to f32 after each node: overflow happens where it does in f32.
+pub fn interpret_f32(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, InterpretError> {
+    interpret_with(graph, values, |v| f64::from(v as f32))
+}
+
+fn interpret_with(
+    graph: &Graph,
+    values: &[(&str, &Array)],
+    round: impl Fn(f64) -> f64,
+) -> Result<Trace, InterpretError> {
+    let leaf = |id: NodeId| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_));
+    let leaves: Vec<NodeId> = graph.ids().filter(|&id| leaf(id)).collect();
+    for (name, _) in values {
+        if !leaves.iter().any(|&id| graph.name(id) == *name) {
+            let suggestion = closest(name, leaves.iter().map(|&id| graph.name(id))).map(str::to_string);
+            return Err(InterpretError::Unknown { name: (*name).to_string(), suggestion });
+        }
+    }
+    let mut rows = None;
+    let mut given = vec![None; graph.nodes().len()];
+    for id in leaves {
+        let (name, shape) = (graph.name(id), graph.shape(id));
+        let Some((_, value)) = values.iter().find(|(n, _)| *n == name) else {
+            return Err(InterpretError::Missing { name: name.to_string(), shape: shape.clone() });
+        };
+        let fits = |(dim, &size): (&Dim, &usize)| matches!(dim, Dim::Batch) || *dim == Dim::Fixed(size);
+        if value.shape().len() != shape.rank() || !shape.dims().iter().zip(value.shape()).all(fits) {
+            let found = value.shape().to_vec();
+            return Err(InterpretError::Shape { name: name.to_string(), expected: shape.clone(), found });
+        }
+        if shape.is_batched() {
+            let found = value.shape()[0];
+            let expected = *rows.get_or_insert(found);
+            if expected != found {
+                return Err(InterpretError::Rows { name: name.to_string(), expected, found });
+            }
+        }
+        given[id.index()] = Some(*value);
+    }
+    let rows = rows.unwrap_or(1);
+    let mut trace: Vec<Array> = Vec::with_capacity(graph.nodes().len());
+    for (node, given) in graph.nodes().iter().zip(given) {
+        let value = match given {
+            Some(value) => value.map(&round),
+            None => {
+                let args: Vec<&Array> = node.args.iter().map(|a| &trace[a.index()]).collect();
+                node.op.eval(&args, &node.shape.resolve(rows)).map(&round)
+            }
+        };
+        trace.push(value);
+    }
+    Ok(Trace { values: trace, rows })
+}

@@ -1,0 +1,196 @@
+//! Running a plan: one arena, no allocation, the same bits for any number of threads.
+
+use std::sync::Arc;
+
+use backpass_kernels::{self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Real, Source, Views};
+
+use crate::array::Array;
+use crate::compile::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
+use crate::suggest::closest;
+
+/// Why a session cannot be made, filled or read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The arena does not fit into memory.
+    #[error("not enough memory for an arena of {elements} numbers\nhelp: use a smaller batch or network")]
+    Memory {
+        /// Elements asked for.
+        elements: usize,
+    },
+    /// A name that the plan does not have.
+    #[error("the plan has no {kind:?} `{name}`{}", suggestion.as_ref().map_or(String::new(), |s| format!("\nhelp: did you mean `{s}`?")))]
+    Unknown {
+        /// What was looked for.
+        kind: SlotKind,
+        /// The name.
+        name: String,
+        /// A name that is there and looks alike.
+        suggestion: Option<String>,
+    },
+    /// A value of the wrong number of elements.
+    #[error("`{name}` takes {expected} numbers, found {found}")]
+    Length {
+        /// The slot.
+        name: String,
+        /// Elements it takes.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+}
+
+/// A plan with its memory; `T` is `f32` or `f64`.
+pub struct Session<T: Real> {
+    plan: Arc<Plan>,
+    pool: Arc<Pool>,
+    arena: Arena<T>,
+    poison: bool,
+}
+
+impl<T: Real> Session<T> {
+    /// Allocates the arena of `plan`; parameters start at zero.
+    pub fn new(plan: Arc<Plan>, pool: Arc<Pool>) -> Result<Self, SessionError> {
+        let elements = plan.arena_len();
+        let mut arena = Arena::new(elements).map_err(|_| SessionError::Memory { elements })?;
+        for (buffer, value) in &plan.constants {
+            let target = &mut arena.as_mut_slice()[buffer.range(0)];
+            target.iter_mut().zip(value.data()).for_each(|(t, v)| *t = T::from_f64(*v));
+        }
+        Ok(Session { plan, pool, arena, poison: false })
+    }
+
+    /// Fills every buffer that holds nothing with NaN, so that stale data shows; for tests.
+    pub fn poison(mut self) -> Self {
+        self.poison = true;
+        self
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Looks a slot up by name.
+    pub fn slot(&self, kind: SlotKind, name: &str) -> Result<Slot, SessionError> {
+        self.plan.slot(kind, name).cloned().ok_or_else(|| {
+            let names = self.plan.slots().iter().filter(|s| s.kind == kind).map(|s| s.name.as_str());
+            let suggestion = closest(name, names).map(str::to_string);
+            SessionError::Unknown { kind, name: name.to_string(), suggestion }
+        })
+    }
+
+    /// The value at a slot for a batch of `rows`.
+    pub fn read(&self, slot: &Slot, rows: usize) -> &[T] {
+        &self.arena.as_slice()[slot.buffer.range(rows)]
+    }
+
+    /// The value at a slot for a batch of `rows`, to be written.
+    pub fn write(&mut self, slot: &Slot, rows: usize) -> &mut [T] {
+        &mut self.arena.as_mut_slice()[slot.buffer.range(rows)]
+    }
+
+    /// Copies an array into an input or parameter.
+    pub fn set(&mut self, kind: SlotKind, name: &str, value: &Array) -> Result<(), SessionError> {
+        let slot = self.slot(kind, name)?;
+        let rows = if slot.shape.is_batched() { value.shape().first().copied().unwrap_or(0) } else { 0 };
+        let expected = slot.buffer.extent.at(rows.min(self.plan.max_rows()));
+        if value.len() != expected {
+            return Err(SessionError::Length { name: name.to_string(), expected, found: value.len() });
+        }
+        let target = self.write(&slot, rows);
+        target.iter_mut().zip(value.data()).for_each(|(t, v)| *t = T::from_f64(*v));
+        Ok(())
+    }
+
+    /// Copies a slot out into an array.
+    pub fn get(&self, kind: SlotKind, name: &str, rows: usize) -> Result<Array, SessionError> {
+        let slot = self.slot(kind, name)?;
+        let data = self.read(&slot, rows);
+        Ok(Array::from_fn(&slot.shape.resolve(rows), |i| data[i].to_f64()))
+    }
+
+    /// Runs the plan once on the first `rows` rows of the inputs.
+    ///
+    /// # Panics
+    /// When `rows` is larger than the plan was compiled for.
+    pub fn run(&mut self, rows: usize) {
+        assert!(rows <= self.plan.max_rows(), "the plan is compiled for at most {} rows", self.plan.max_rows());
+        let plan = Arc::clone(&self.plan);
+        if self.poison {
+            plan.temporaries.iter().for_each(|b| self.fill_nan(*b));
+        }
+        for (instruction, dead) in plan.instructions.iter().zip(&plan.dead_after) {
+            execute(&self.pool, &mut self.arena, instruction, rows);
+            if self.poison {
+                dead.iter().for_each(|b| self.fill_nan(*b));
+            }
+        }
+    }
+
+    fn fill_nan(&mut self, buffer: Buffer) {
+        let range = buffer.range(self.plan.max_rows());
+        self.arena.as_mut_slice()[range].fill(T::from_f64(f64::NAN));
+    }
+}
+
+fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction, rows: usize) {
+    match instruction {
+        Instruction::Map { program, extent, operands, outputs } => {
+            let mut reads: [std::ops::Range<usize>; MAX_READS] = Default::default();
+            let mut writes: [std::ops::Range<usize>; MAX_WRITES] = Default::default();
+            for (range, reading) in reads.iter_mut().zip(operands) {
+                if let Reading::Buffer(buffer, _) = reading {
+                    *range = buffer.range(rows);
+                }
+            }
+            for (range, buffer) in writes.iter_mut().zip(outputs) {
+                *range = buffer.range(rows);
+            }
+            let Views { reads, mut writes } = arena.views(&reads[..operands.len()], &writes[..outputs.len()]);
+            let operand = |i: usize| match operands.get(i) {
+                Some(Reading::Buffer(_, layout)) => Operand { source: Source::Slice(reads[i]), layout: *layout },
+                Some(Reading::Output(k)) => Operand { source: Source::Output(*k), layout: kernels::Layout::Full },
+                None => Operand { source: Source::Slice(&[]), layout: kernels::Layout::Full },
+            };
+            let list: [Operand<'_, T>; MAX_READS] = std::array::from_fn(operand);
+            kernels::map(pool, program, extent.at(rows), &list[..operands.len()], &mut writes[..outputs.len()]);
+        }
+        Instruction::Matmul { m, n, k, transpose, a, b, c, accumulate } => {
+            let dims =
+                MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: transpose.0, transpose_b: transpose.1 };
+            let Views { reads, writes } = arena.views(&[a.range(rows), b.range(rows)], &[c.range(rows)]);
+            let [c, ..] = writes;
+            kernels::matmul(pool, dims, reads[0], reads[1], c, *accumulate);
+        }
+        Instruction::Reduce { kind, outer, axis, inner, x, y } => {
+            let Views { reads, writes } = arena.views(&[x.range(rows)], &[y.range(rows)]);
+            let [y, ..] = writes;
+            kernels::reduce(pool, *kind, outer.at(rows), axis.at(rows), *inner, reads[0], y);
+        }
+        Instruction::Copy { sizes, x, from, from_strides, y, to, to_strides } => {
+            let mut dims = [0; kernels::MAX_DIMS];
+            let rank = sizes.rank();
+            for (size, dim) in dims.iter_mut().zip(sizes.dims()) {
+                *size = if let crate::shape::Dim::Fixed(n) = dim { *n } else { rows };
+            }
+            let Views { reads, writes } = arena.views(&[x.range(rows)], &[y.range(rows)]);
+            let [y, ..] = writes;
+            kernels::copy_strided(pool, &dims[..rank], reads[0], *from, from_strides, y, *to, to_strides);
+        }
+        Instruction::Gather { rows: table_rows, width, table, indices, y } => {
+            let Views { reads, writes } = arena.views(&[table.range(rows), indices.range(rows)], &[y.range(rows)]);
+            let [y, ..] = writes;
+            kernels::gather_rows(reads[0], *table_rows, *width, reads[1], y);
+        }
+        Instruction::OneHot { classes, indices, y } => {
+            let Views { reads, writes } = arena.views(&[indices.range(rows)], &[y.range(rows)]);
+            let [y, ..] = writes;
+            kernels::one_hot(reads[0], *classes, y);
+        }
+        Instruction::Size { extent, y } => {
+            let range = y.range(rows);
+            arena.as_mut_slice()[range].fill(T::from_f64(extent.at(rows) as f64));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Random graphs over every operator, for the tests that compare executors.
+#![allow(dead_code)]
+
+use backpass::array::Array;
+use backpass::builder::{Builder, Expr};
+use backpass::graph::Graph;
+use backpass::ops::{self, Op};
+use backpass::shape::Shape;
+
+/// A small generator for tests: splitmix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn array(&mut self, shape: &[usize]) -> Array {
+        Array::from_fn(shape, |_| self.unit() * 2.0 - 1.0)
+    }
+}
+
+/// A graph with inputs `x: [batch, p]`, `y: [batch, 1]`, parameters `w: [p, q]`, `b: [q]`, `s: []`, whose outputs are
+/// random compositions, with the values of a batch of `rows`.
+pub struct Case {
+    pub graph: Graph,
+    pub values: Vec<(String, Array)>,
+    pub rows: usize,
+}
+
+impl Case {
+    pub fn point(&self) -> Vec<(&str, &Array)> {
+        self.values.iter().map(|(n, v)| (n.as_str(), v)).collect()
+    }
+}
+
+pub fn random_case(seed: u64) -> Case {
+    let r = &mut Random(seed);
+    let (p, q, rows) = (1 + r.below(5), 1 + r.below(6), 1 + r.below(9));
+    let builder = Builder::new();
+    let b = &builder;
+    let mut pool: Vec<Expr<'_>> = vec![
+        b.input("x", Shape::batch(&[p])),
+        b.input("y", Shape::batch(&[1])),
+        b.parameter("w", Shape::fixed(&[p, q])),
+        b.parameter("b", Shape::fixed(&[q])),
+        b.parameter("s", Shape::scalar()),
+    ];
+    let steps = 4 + r.below(25);
+    let mut tries = 0;
+    while pool.len() < 5 + steps && tries < 4000 {
+        tries += 1;
+        let a = pool[r.below(pool.len())];
+        let c = pool[r.below(pool.len())];
+        let shape_a = a.shape();
+        let args: Vec<Expr<'_>>;
+        let op: Op = match r.below(24) {
+            0..=5 => {
+                let table = ops::table();
+                let entry = &table[r.below(19)];
+                let mut none = ops::Attributes::default();
+                // Functions with a bounded domain get a positive operand.
+                let positive = matches!(entry.info.name, "log" | "sqrt");
+                args = vec![if positive { a.softplus() + 0.1 } else { a.tanh() * 2.0 }];
+                (entry.parse)(&mut none).unwrap()
+            }
+            6 => {
+                args = vec![a, c];
+                ops::Add.into()
+            }
+            7 => {
+                args = vec![a, c];
+                ops::Sub.into()
+            }
+            8 => {
+                args = vec![a.tanh(), c.tanh()];
+                ops::Mul.into()
+            }
+            9 => {
+                args = vec![a, c.sigmoid() + 0.5];
+                ops::Div.into()
+            }
+            10 => {
+                args = vec![a.sigmoid() + 0.2, c.tanh()];
+                ops::Pow.into()
+            }
+            11 => {
+                args = vec![a, c.sigmoid() + 0.3];
+                ops::Atan2.into()
+            }
+            12 => {
+                args = vec![a, c];
+                ops::Minimum.into()
+            }
+            13 => {
+                args = vec![a, c];
+                ops::Maximum.into()
+            }
+            14 => {
+                args = vec![a, c];
+                ops::Compare { relation: ops::Relation::ALL[r.below(6)].0 }.into()
+            }
+            15 => {
+                args = vec![a.step(), c, a];
+                ops::Select.into()
+            }
+            16 | 17 => {
+                args = vec![a, c];
+                ops::Matmul { transpose_left: r.below(2) == 0, transpose_right: r.below(2) == 0 }.into()
+            }
+            18 => {
+                args = vec![a];
+                let axis = r.below(2);
+                match r.below(4) {
+                    0 => ops::Sum { axis }.into(),
+                    1 => ops::Mean { axis }.into(),
+                    2 => ops::Max { axis }.into(),
+                    _ => ops::LogSumExp { axis }.into(),
+                }
+            }
+            19 => {
+                args = vec![a, c];
+                ops::Concat { axis: 1 }.into()
+            }
+            20 => {
+                args = vec![a];
+                let end = 1 + r.below(4);
+                ops::Slice { axis: r.below(2), start: r.below(end), end }.into()
+            }
+            21 => {
+                args = vec![a];
+                ops::Transpose { axes: vec![1, 0] }.into()
+            }
+            22 => match r.below(3) {
+                0 => {
+                    args = vec![a.abs() * 3.0];
+                    ops::OneHot { classes: 4 }.into()
+                }
+                1 => {
+                    args = vec![a];
+                    ops::Broadcast { shape: pool[r.below(pool.len())].shape() }.into()
+                }
+                _ => {
+                    args = vec![b.constant(3.0)];
+                    ops::RandomUniform { key: 9, shape: Shape::batch(&[q]) }.into()
+                }
+            },
+            _ => {
+                let indices = b.constant(Array::vector([1.0, 0.0, 5.0, 0.0]));
+                args = vec![a, indices];
+                ops::Gather.into()
+            }
+        };
+        let shapes: Vec<Shape> = args.iter().map(|e| e.shape()).collect();
+        let fits = op.shape(&shapes.iter().collect::<Vec<_>>());
+        if fits.is_ok_and(|s| s.rank() <= 3 && s.extent().fixed <= 64) && shape_a.rank() <= 3 {
+            let gathered = matches!(op, Op::Gather(_));
+            let made = b.push(op, &args);
+            // Rows that do not exist are NaN; they would spread everywhere.
+            pool.push(if gathered { made.compare(ops::Relation::Equal, made).select(made, 0.5) } else { made });
+        }
+    }
+    // The mean over everything as a loss, so that gradients flow.
+    let last = pool.len();
+    let loss = pool[last - 4..].iter().fold(b.constant(0.0), |sum, e| sum + e.tanh().mean_all());
+    b.output("loss", loss);
+    for (i, e) in pool[last - 3..].iter().enumerate() {
+        b.output(&format!("out{i}"), *e);
+    }
+    let values = vec![
+        ("x".to_string(), r.array(&[rows, p])),
+        ("y".to_string(), r.array(&[rows, 1])),
+        ("w".to_string(), r.array(&[p, q])),
+        ("b".to_string(), r.array(&[q])),
+        ("s".to_string(), r.array(&[])),
+    ];
+    Case { graph: builder.finish().unwrap(), values, rows }
+}

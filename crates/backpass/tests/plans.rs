@@ -1,0 +1,125 @@
+//! The plan against the interpreter on random graphs, forward and backward, with every compile option and 1, 2, 3 and 5
+//! threads, with poisoned memory.
+
+mod common;
+
+use std::sync::Arc;
+
+use backpass::array::Array;
+use backpass::autodiff::gradient;
+use backpass::builder::Builder;
+use backpass::compile::{CompileOptions, SlotKind, compile};
+use backpass::interpret::{Trace, interpret};
+use backpass::{Graph, Session};
+use backpass_kernels::{Pool, Real};
+use common::{Case, random_case};
+
+/// Adds the gradient with respect to all parameters as outputs, and gradient descent as updates.
+fn with_training(graph: &Graph) -> Graph {
+    let builder = Builder::from_graph(graph.clone());
+    let loss = builder.expr(graph.output("loss").unwrap());
+    let parameters: Vec<_> = graph.parameters().map(|p| builder.expr(p)).collect();
+    match gradient(loss, &parameters) {
+        Ok(slopes) => {
+            for (parameter, slope) in parameters.into_iter().zip(slopes) {
+                let name = builder.with_graph(|g| format!("slope of {}", g.name(parameter.id())));
+                builder.output(&name, slope);
+                builder.update(parameter, parameter - slope * 0.1);
+            }
+            builder.finish().unwrap()
+        }
+        // A path through indices: only the forward pass is compared.
+        Err(_) => graph.clone(),
+    }
+}
+
+fn check<T: Real>(
+    graph: &Graph,
+    case: &Case,
+    trace: &Trace,
+    options: &CompileOptions,
+    tolerance: f64,
+) -> Vec<Vec<u64>> {
+    let plan = Arc::new(compile(graph, options).unwrap());
+    let mut all_bits: Option<Vec<Vec<u64>>> = None;
+    for threads in [1, 2, 3, 5] {
+        let mut session = Session::<T>::new(Arc::clone(&plan), Arc::new(Pool::new(threads))).unwrap().poison();
+        let set = |session: &mut Session<T>| {
+            for (name, value) in case.point() {
+                let kind = if matches!(name, "x" | "y") { SlotKind::Input } else { SlotKind::Parameter };
+                session.set(kind, name, value).unwrap();
+            }
+        };
+        // A first run leaves stale values everywhere.
+        set(&mut session);
+        session.run(case.rows);
+        set(&mut session);
+        session.run(case.rows);
+        let mut bits = Vec::new();
+        for (name, id) in graph.outputs() {
+            let found = session.get(SlotKind::Output, name, case.rows).unwrap();
+            compare(trace.value(*id), &found, tolerance, &format!("output {name}\n{plan}"));
+            bits.push(found.data().iter().map(|v| v.to_bits()).collect());
+        }
+        for (parameter, value) in graph.updates() {
+            let name = graph.name(*parameter);
+            let found = session.get(SlotKind::Parameter, name, case.rows).unwrap();
+            compare(trace.value(*value), &found, tolerance, &format!("parameter {name}\n{plan}"));
+            bits.push(found.data().iter().map(|v| v.to_bits()).collect());
+        }
+        match &all_bits {
+            None => all_bits = Some(bits),
+            Some(first) => assert_eq!(*first, bits, "{threads} threads give other bits\n{plan}"),
+        }
+    }
+    all_bits.unwrap_or_default()
+}
+
+fn compare(expected: &Array, found: &Array, tolerance: f64, what: &str) {
+    assert_eq!(expected.shape(), found.shape(), "{what}");
+    for (e, f) in expected.data().iter().zip(found.data()) {
+        let close = (e - f).abs() <= tolerance * (1.0 + e.abs()) || (e.is_nan() && f.is_nan()) || e == f;
+        assert!(close, "expected {e}, found {f}\n{what}");
+    }
+}
+
+#[test]
+fn plans_compute_what_the_interpreter_says() {
+    let cases: u64 = std::env::var("BACKPASS_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let mut differentiated = 0;
+    for seed in 0..cases {
+        let case = random_case(seed);
+        let graph = with_training(&case.graph);
+        graph.verify().unwrap();
+        differentiated += usize::from(!graph.updates().is_empty());
+        let trace = interpret(&graph, &case.point()).unwrap();
+        for setting in 0..8 {
+            let options = CompileOptions {
+                max_rows: case.rows + (seed % 3) as usize,
+                passes: setting & 1 != 0,
+                fuse: setting & 2 != 0,
+                in_place: setting & 4 != 0,
+            };
+            check::<f64>(&graph, &case, &trace, &options, 1e-9);
+        }
+    }
+    assert!(differentiated as u64 > cases / 2, "{differentiated} of {cases} graphs differentiated");
+}
+
+#[test]
+fn passes_keep_the_meaning() {
+    for seed in 0..300 {
+        let case = random_case(seed);
+        let mut graph = with_training(&case.graph);
+        let before = interpret(&graph, &case.point()).unwrap();
+        let expected: Vec<Array> = graph.outputs().iter().map(|(_, id)| before.value(*id).clone()).collect();
+        for pass in backpass::passes::PASSES {
+            graph = (pass.run)(&graph);
+            graph.verify().unwrap();
+            let after = interpret(&graph, &case.point()).unwrap();
+            for ((_, id), e) in graph.outputs().iter().zip(&expected) {
+                compare(e, after.value(*id), 1e-12, pass.name);
+            }
+        }
+    }
+}
