@@ -37,7 +37,8 @@ impl Isa {
         &ALL[..=Self::detect() as usize]
     }
 
-    /// Makes all later kernel calls of the process use this instruction set; for tests.
+    /// Makes all later kernel calls of the process use this instruction set, except
+    /// [`matmul`](crate::matmul), which always uses the best; for tests.
     ///
     /// # Panics
     ///

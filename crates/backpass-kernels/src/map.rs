@@ -189,11 +189,10 @@ impl<T: Real> Task for Part<'_, T> {
                 }
                 std::mem::swap(&mut spare, &mut registers[usize::from(instruction.to)]);
             }
-            for (k, (&arg, output)) in self.program.outputs.iter().zip(self.outputs).enumerate() {
+            for (&arg, output) in self.program.outputs.iter().zip(self.outputs) {
                 if let Arg::Operand(i) = arg
                     && let Source::Output(_) = self.operands[usize::from(i)].source
                 {
-                    debug_assert!(k < self.outputs.len());
                     continue; // It keeps its old value.
                 }
                 let value = self.fetch(arg, &block, &registers, scratch);

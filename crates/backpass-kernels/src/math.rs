@@ -1,13 +1,13 @@
 //! Elementary functions without branches, so that loops over them become vector code.
 //!
 //! They use no fused multiply-add: every instruction set gives the same bits. NaN goes in and
-//! comes out, infinities and subnormal numbers are handled. The largest errors found are about
-//! 1 ulp for `exp` and `ln`, 2.5 ulp for the others.
-//!
-//! Two methods recur. Writing 1.5·2^p for [`Math::MAGIC`], where 2^p is the weight just above the
-//! fraction, the low bits of `MAGIC + n` are the integer n, which converts between integers and
-//! floats by an addition. And n·ln 2 is subtracted in two pieces of which the first has so few
-//! digits that its product with n is exact.
+//! comes out; infinities and subnormal numbers are handled. The largest errors found are 1 ulp for
+//! `exp` and `ln`, 1.3 ulp for `erf` in `f32` and 2 in `f64`, 2.1 for `sigmoid` and `softplus`, and
+//! for `tanh` 2.3 in `f32` and 3 in `f64`.
+
+// Two methods recur. The low bits of `MAGIC + n` are the integer n, so that an addition converts
+// between integers and floats. And n·ln 2 is subtracted in two pieces, of which the first has so
+// few digits that its product with n is exact.
 
 pub(crate) use sealed::Math;
 

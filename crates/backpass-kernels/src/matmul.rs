@@ -10,11 +10,12 @@ use crate::{Pool, Real};
 const DEPTH: usize = 512;
 /// Products of fewer multiplications than this are not worth two threads.
 const SERIAL: usize = 1 << 20;
-/// Tiles have about this many rows and columns ...
-const TILE: usize = 144;
-/// ... in multiples of the engine's own tiles.
-const TILE_ROWS: usize = 12;
-const TILE_COLUMNS: usize = 32;
+/// The most rows of a tile: with fewer, packing a transposed b costs too much.
+const ROWS: usize = 144;
+/// The most columns of a tile.
+const COLUMNS: usize = 64;
+/// Tiles begin at multiples of these, the height and width of the engine's own tiles.
+const UNIT: [usize; 2] = [12, 32];
 
 /// The shape of a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +52,10 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: &[T], c: &mut 
     let c = Shards::new(c);
     let tile = |rows, columns| product(dims, a, b, &c, rows, columns, accumulate);
     let (down, across) =
-        if m.min(n) == 1 || m * n * k < SERIAL { (1, 1) } else { (m.div_ceil(TILE), n.div_ceil(TILE)) };
+        if m.min(n) == 1 || m * n * k < SERIAL { (1, 1) } else { (m.div_ceil(ROWS), n.div_ceil(COLUMNS)) };
     pool.run(down * across, &|i| {
-        let rows = piece(m, TILE_ROWS, down, i / across);
-        let columns = piece(n, TILE_COLUMNS, across, i % across);
+        let rows = piece(m, UNIT[0], down, i / across);
+        let columns = piece(n, UNIT[1], across, i % across);
         tile(rows, columns);
     });
 }

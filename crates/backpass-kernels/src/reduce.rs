@@ -24,6 +24,8 @@ pub enum Reduce {
 const WIDTH: usize = 32;
 /// Rows added one after the other before their sum joins that of the level above.
 const GROUP: usize = 64;
+/// An axis of up to this length is short.
+const SHORT: usize = 64;
 /// The elements of one part.
 const PART: usize = 1 << 15;
 
@@ -42,16 +44,30 @@ pub fn reduce<T: Real>(pool: &Pool, kind: Reduce, outer: usize, axis: usize, inn
     if y.is_empty() {
         return;
     }
-    // A strip is up to WIDTH neighbouring elements of y: one if they lie along the axis in x.
-    let width = if inner == 1 { 1 } else { WIDTH };
-    let across = inner.div_ceil(width);
-    let strips = outer * across;
+    if axis == 0 {
+        return y.fill(match kind {
+            Reduce::Sum => T::ZERO,
+            Reduce::Mean => T::NAN,
+            Reduce::Max | Reduce::LogSumExp => -T::INFINITY,
+        });
+    }
+    let way = match inner {
+        1 if axis <= SHORT => Way::Short,
+        1 => Way::Along,
+        _ => Way::Across,
+    };
+    // A strip is what one pass gives: up to WIDTH neighbours in y, or one element.
+    let strips = match way {
+        Way::Short => outer.div_ceil(WIDTH),
+        Way::Along => outer,
+        Way::Across => outer * inner.div_ceil(WIDTH),
+    };
     let y = Shards::new(y);
     let part = |strips: Range<usize>| {
-        dispatch(Part { kind, axis, inner, x, y: &y, across, strips });
+        dispatch(Part { kind, way, outer, axis, inner, x, y: &y, strips });
     };
     let weight = if kind == Reduce::LogSumExp { 4 } else { 1 };
-    let size = PART.div_ceil((axis * inner.min(WIDTH) * weight).max(1));
+    let size = PART.div_ceil((x.len() * weight).div_ceil(strips).max(1));
     if strips < 2 * size {
         part(0..strips);
     } else {
@@ -61,34 +77,59 @@ pub fn reduce<T: Real>(pool: &Pool, kind: Reduce, outer: usize, axis: usize, inn
     }
 }
 
+/// How the elements of an axis lie in x.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Side by side, and few: WIDTH neighbours are reduced together.
+    Short,
+    /// Side by side.
+    Along,
+    /// Apart.
+    Across,
+}
+
 struct Part<'a, T> {
     kind: Reduce,
+    way: Way,
+    outer: usize,
     axis: usize,
     inner: usize,
     x: &'a [T],
     y: &'a Shards<'a, T>,
-    across: usize,
     strips: Range<usize>,
 }
 
 impl<T: Real> Task for Part<'_, T> {
     #[inline(always)]
     fn run(self) {
-        let Self { kind, axis, inner, .. } = self;
+        let Self { kind, axis, .. } = self;
         let count = T::from_f64(axis as f64);
+        let mut tile = [[T::ZERO; WIDTH]; SHORT];
         for strip in self.strips.clone() {
-            let first = strip % self.across * WIDTH;
-            let y = strip / self.across * inner + first;
-            let x = &self.x[strip / self.across * axis * inner..][..axis * inner];
-            let width = WIDTH.min(inner - first);
+            let range = self.range(strip);
+            let width = range.len();
             // SAFETY: the strips are disjoint.
-            let y = unsafe { self.y.write(y..y + width) };
-            if inner == 1 {
-                y[0] = along(kind, x);
-            } else if width == WIDTH {
-                across(kind, axis, |i| &x[i * inner + first..][..WIDTH], y);
-            } else {
-                across(kind, axis, |i| &x[i * inner + first..][..width], y);
+            let y = unsafe { self.y.write(range.clone()) };
+            match self.way {
+                Way::Along => y[0] = along(kind, &self.x[range.start * axis..][..axis]),
+                Way::Short => {
+                    let x = &self.x[range.start * axis..][..width * axis];
+                    for j in 0..width {
+                        for i in 0..axis {
+                            tile[i][j] = x[j * axis + i];
+                        }
+                    }
+                    across(kind, axis, |i| &tile[i], y);
+                }
+                Way::Across => {
+                    let (o, i) = (range.start / self.inner, range.start % self.inner);
+                    let x = &self.x[o * axis * self.inner + i..];
+                    if width == WIDTH {
+                        across(kind, axis, |i| &x[i * self.inner..][..WIDTH], y);
+                    } else {
+                        across(kind, axis, |i| &x[i * self.inner..][..width], y);
+                    }
+                }
             }
             if kind == Reduce::Mean {
                 y.iter_mut().for_each(|y| *y = *y / count);
@@ -97,16 +138,39 @@ impl<T: Real> Task for Part<'_, T> {
     }
 }
 
+impl<T> Part<'_, T> {
+    /// The elements of y in a strip.
+    fn range(&self, strip: usize) -> Range<usize> {
+        match self.way {
+            Way::Short => strip * WIDTH..self.outer.min((strip + 1) * WIDTH),
+            Way::Along => strip..strip + 1,
+            Way::Across => {
+                let strips = self.inner.div_ceil(WIDTH);
+                let (outer, first) = (strip / strips * self.inner, strip % strips * WIDTH);
+                outer + first..outer + self.inner.min(first + WIDTH)
+            }
+        }
+    }
+}
+
 /// Reduces the rows element by element.
 #[inline(always)]
 fn across<'a, T: Real>(kind: Reduce, rows: usize, row: impl Fn(usize) -> &'a [T], y: &mut [T]) {
-    let z = columns(kind, rows, row);
-    y.copy_from_slice(&z.0[..y.len()]);
-    if kind == Reduce::LogSumExp {
-        for (y, &shift) in y.iter_mut().zip(&z.1) {
-            *y = math::ln(*y) + shift;
+    let largest = || fold(rows, &row, -T::INFINITY, |_, x| x, max);
+    let z = match kind {
+        Reduce::Sum | Reduce::Mean => fold(rows, &row, T::ZERO, |_, x| x, add),
+        Reduce::Max => largest(),
+        Reduce::LogSumExp => {
+            let mut shift = largest();
+            shift.iter_mut().for_each(|x| *x = finite(*x));
+            let mut sum = fold(rows, &row, T::ZERO, |j, x| math::exp(x - shift[j]), add);
+            for (sum, shift) in sum.iter_mut().zip(shift) {
+                *sum = math::ln(*sum) + shift;
+            }
+            sum
         }
-    }
+    };
+    y.copy_from_slice(&z[..y.len()]);
 }
 
 /// Reduces a contiguous slice: as rows of `WIDTH`, the last one padded, and then those together.
@@ -128,22 +192,6 @@ fn along<T: Real>(kind: Reduce, x: &[T]) -> T {
             let shift = finite(join(fold(rows, &row, neutral, |_, x| x, max), max));
             let sum = join(fold(rows, &row, T::ZERO, |_, x| math::exp(x - shift), add), add);
             math::ln(sum) + shift
-        }
-    }
-}
-
-/// The reduction of each column; of `LogSumExp` the sums and the shifts.
-#[inline(always)]
-fn columns<'a, T: Real>(kind: Reduce, rows: usize, row: impl Fn(usize) -> &'a [T]) -> (Strip<T>, Strip<T>) {
-    let zeros = [T::ZERO; WIDTH];
-    match kind {
-        Reduce::Sum | Reduce::Mean => (fold(rows, &row, T::ZERO, |_, x| x, add), zeros),
-        Reduce::Max => (fold(rows, &row, -T::INFINITY, |_, x| x, max), zeros),
-        Reduce::LogSumExp => {
-            let mut shift = fold(rows, &row, -T::INFINITY, |_, x| x, max);
-            shift.iter_mut().for_each(|x| *x = finite(*x));
-            let sum = fold(rows, &row, T::ZERO, |j, x| math::exp(x - shift[j]), add);
-            (sum, shift)
         }
     }
 }

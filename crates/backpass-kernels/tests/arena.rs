@@ -1,5 +1,7 @@
 //! The arena and its views.
 
+#![allow(clippy::single_range_in_vec_init)]
+
 use backpass_kernels::{Arena, MAX_READS, MAX_WRITES};
 
 #[test]

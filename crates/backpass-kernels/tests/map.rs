@@ -18,7 +18,10 @@ fn for_each_isa(mut f: impl FnMut()) {
     Isa::detect().force();
 }
 
-const UNARY: [(Unary, fn(f64) -> f64); 15] = [
+type OfOne = fn(f64) -> f64;
+type OfTwo = fn(f64, f64) -> f64;
+
+const UNARY: [(Unary, OfOne); 15] = [
     (Unary::Neg, |x| -x),
     (Unary::Abs, f64::abs),
     (Unary::Sqrt, f64::sqrt),
@@ -40,7 +43,7 @@ fn either_nan(a: f64, b: f64, or: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { or }
 }
 
-const BINARY: [(Binary, fn(f64, f64) -> f64); 14] = [
+const BINARY: [(Binary, OfTwo); 14] = [
     (Binary::Add, |a, b| a + b),
     (Binary::Sub, |a, b| a - b),
     (Binary::Mul, |a, b| a * b),

@@ -97,6 +97,9 @@ pub enum TableError {
     #[error("{file}: column {column:?} holds bytes that are not UTF-8 text, first in row {row}")]
     BinaryColumn { file: String, column: String, row: usize },
 
+    #[error("{file}: this is not an IDX file, which begins with two zero bytes")]
+    NotIdx { file: String },
+
     #[error("{file}: IDX data of type 0x{code:02x}; only unsigned bytes, type 0x08, are read")]
     IdxType { file: String, code: u8 },
 
@@ -174,7 +177,13 @@ impl TableError {
     pub fn kind(&self) -> ErrorKind {
         use TableError::*;
         match self {
-            Io { .. } => ErrorKind::Io,
+            // These come from damaged compressed data.
+            Io { source, .. } => match source.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                    ErrorKind::Data
+                }
+                _ => ErrorKind::Io,
+            },
             LabelsWithoutImages { .. }
             | UnknownColumn { .. }
             | UnequalColumns { .. }

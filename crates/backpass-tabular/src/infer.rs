@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::date::DateFormat;
 use crate::error::{Result, TableError};
-use crate::number::{Notation, is_padded, parse};
+use crate::number::{Notation, parse};
 use crate::schema::{ColumnSchema, Kind, Schema};
 use crate::table::{Cells, Column, Table};
 
@@ -19,7 +21,8 @@ const FEW_LEVELS: usize = 10;
 const LONG_TEXT: usize = 16;
 
 /// A kind that a user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KindName {
     /// [`Kind::Number`].
     Number,
@@ -60,6 +63,11 @@ pub(crate) fn is_missing(cell: &str, markers: &[impl AsRef<str>]) -> bool {
     cell.is_empty() || markers.iter().any(|marker| cell.eq_ignore_ascii_case(marker.as_ref()))
 }
 
+/// The missing markers that are numbers, to find them among cells that are numbers.
+pub(crate) fn missing_numbers(markers: &[String]) -> Vec<f64> {
+    markers.iter().filter_map(|marker| parse(marker, Notation::Plain)).collect()
+}
+
 impl Schema {
     /// Decides what the columns of a table are, looking at every cell.
     pub fn infer(table: &Table, options: &InferOptions) -> Result<Schema> {
@@ -89,7 +97,7 @@ fn keep_some_input(table: &Table, options: &InferOptions, columns: &mut [ColumnS
         if found.kind == Kind::Identifier {
             let look = Look { table, column, missing: &options.missing, keep: true };
             if let Ok(kept @ ColumnSchema { kind: Kind::Number { .. }, .. }) = look.schema(None) {
-                let reason = format!("{}; the only input, though it counts up", kept.reason);
+                let reason = format!("{}; kept though it counts up, for there is no other input", kept.reason);
                 *found = ColumnSchema { reason, ..kept };
             }
         }
@@ -152,13 +160,14 @@ impl Look<'_> {
             return self.found(Kind::Constant, numbers.missing, 0, reason);
         }
         let tolerated = if present < 20 { 0 } else { (present / 100).max(1) };
-        let codes = matches!(&self.column.cells, Cells::Text(cells) if cells.iter().any(is_padded));
-        if numbers.odd.len() <= tolerated && !codes {
+        let is_text = matches!(self.column.cells, Cells::Text(_));
+        let codes = is_text && self.codes();
+        if !is_text || (numbers.odd.len() <= tolerated && !codes) {
             return self.number(numbers);
         }
         let mut found = self.date().unwrap_or_else(|| self.text_or_category());
         if codes {
-            found.reason += ", some numbers with leading zeros";
+            found.reason += "; digits of equal length, some with leading zeros";
         } else if numbers.values.len() > numbers.odd.len() {
             found.warning = Some(format!(
                 "{} of {present} cells are numbers; the first that is not is {}",
@@ -280,6 +289,22 @@ impl<'a> Look<'a> {
         (missing, counts)
     }
 
+    /// Whether the cells are codes such as postcodes: digits of equal length with leading zeros.
+    fn codes(&self) -> bool {
+        let mut cells = self.present().map(|(_, text)| text);
+        let Some(first) = cells.next() else {
+            return false;
+        };
+        let mut padded = first.starts_with('0');
+        let alike = |text: &str| text.len() == first.len() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let all = alike(&first)
+            && cells.all(|text| {
+                padded |= text.starts_with('0');
+                alike(&text)
+            });
+        all && padded && first.len() > 1
+    }
+
     /// The cells as numbers in the notation in which most of them are numbers.
     fn numbers(&self) -> Numbers {
         let plain = self.numbers_in(Notation::Plain);
@@ -301,7 +326,9 @@ impl<'a> Look<'a> {
         match &self.column.cells {
             Cells::Byte(cells) => numbers.values = cells.iter().map(|&cell| cell.into()).collect(),
             Cells::Number(cells) => {
-                numbers.values = cells.iter().copied().filter(|cell| cell.is_finite()).collect();
+                let markers = missing_numbers(self.missing);
+                let is_number = |cell: &f64| cell.is_finite() && !markers.contains(cell);
+                numbers.values = cells.iter().copied().filter(is_number).collect();
                 numbers.odd = (0..rows).filter(|&row| cells[row].is_infinite()).collect();
                 numbers.missing = rows - numbers.values.len() - numbers.odd.len();
             }

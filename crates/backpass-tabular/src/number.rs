@@ -35,14 +35,11 @@ fn grouped(text: &str) -> Option<f64> {
     let mut groups = integer.split(',');
     let first = groups.next()?;
     let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
-    let regular =
-        (1..=3).contains(&first.len()) && digits(first) && groups.all(|group| group.len() == 3 && digits(group));
+    let regular = !fraction.contains(',')
+        && (1..=3).contains(&first.len())
+        && digits(first)
+        && groups.all(|group| group.len() == 3 && digits(group));
     regular.then(|| text.replace(',', "").parse().ok())?
-}
-
-/// Whether the text is written with leading zeros, as codes are and numbers are not.
-pub(crate) fn is_padded(text: &str) -> bool {
-    text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

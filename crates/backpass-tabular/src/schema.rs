@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::date::DateFormat;
 use crate::error::{Result, TableError};
-use crate::infer::is_missing;
+use crate::infer::{is_missing, missing_numbers};
 use crate::number::{Notation, parse};
 use crate::table::{Cells, Table};
 
@@ -127,21 +127,23 @@ impl Schema {
         match &table.column(name)?.cells {
             Cells::Byte(cells) => Ok(cells.iter().map(|&cell| cell.into()).collect()),
             Cells::Number(cells) => {
-                let number = |(row, &cell): (usize, &f64)| {
-                    if !cell.is_infinite() {
-                        return Ok(cell);
+                let markers = missing_numbers(&self.missing);
+                let number = |(row, &cell): (usize, &f64)| match cell {
+                    _ if markers.contains(&cell) => Ok(f64::NAN),
+                    f64::INFINITY | f64::NEG_INFINITY => {
+                        let text = cell.to_string();
+                        if odd.contains(&text) { Ok(f64::NAN) } else { Err(fail(row, &text)) }
                     }
-                    let text = cell.to_string();
-                    if odd.contains(&text) { Ok(f64::NAN) } else { Err(fail(row, &text)) }
+                    _ => Ok(cell),
                 };
                 cells.iter().enumerate().map(number).collect()
             }
             Cells::Text(cells) => {
                 let number = |(row, cell): (usize, &str)| {
-                    if is_missing(cell, &self.missing) || odd.iter().any(|odd| odd == cell) {
+                    if is_missing(cell, &self.missing) || odd.iter().any(|odd| odd == cell.trim()) {
                         return Ok(f64::NAN);
                     }
-                    let number = parse(cell, notation).or_else(|| parse(canonical(cell)?.as_str(), Notation::Plain));
+                    let number = parse(cell, notation).or_else(|| boolean(cell).map(f64::from));
                     number.ok_or_else(|| fail(row, cell))
                 };
                 cells.iter().enumerate().map(number).collect()
@@ -199,14 +201,14 @@ impl Schema {
 }
 
 /// One spelling for all spellings of a number or a boolean; none for other texts.
-pub(crate) fn canonical(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.eq_ignore_ascii_case("true") {
-        return Some("1".into());
-    }
-    if text.eq_ignore_ascii_case("false") {
-        return Some("0".into());
-    }
+fn canonical(text: &str) -> Option<String> {
+    let number = boolean(text).map(f64::from).or_else(|| parse(text, Notation::Plain))?;
     // Adding zero makes -0 the same as 0.
-    parse(text, Notation::Plain).map(|number| (number + 0.0).to_string())
+    Some((number + 0.0).to_string())
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    let text = text.trim();
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    (is("true") || is("false")).then(|| is("true"))
 }

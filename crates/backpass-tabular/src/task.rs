@@ -44,7 +44,8 @@ impl Task {
 }
 
 /// A task that a user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TaskName {
     /// Predict one of several classes.
     Classification,

@@ -18,7 +18,13 @@ pub fn write_csv(table: &Table, out: impl Write) -> Result<()> {
         }
         writer.flush().map_err(csv::Error::from)
     };
-    write().map_err(|error| TableError::Io { file: table.name.clone(), source: error.into() })
+    write().map_err(|error| TableError::Io {
+        file: table.name.clone(),
+        source: match error.into_kind() {
+            csv::ErrorKind::Io(source) => source,
+            kind => std::io::Error::other(format!("{kind:?}")),
+        },
+    })
 }
 
 #[cfg(test)]

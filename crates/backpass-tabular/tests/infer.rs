@@ -107,6 +107,11 @@ fn missing_cells_are_counted_and_nan() {
     let given = InferOptions { missing: vec!["-99".into()], ..InferOptions::default() };
     let schema = Schema::infer(&table, &given).unwrap();
     assert!(schema.to_numbers(&table, "x").unwrap()[1].is_nan());
+    let cells = backpass_tabular::Cells::Number(vec![1.0, -99.0, 2.0]);
+    let column = backpass_tabular::Column { name: "x".into(), cells };
+    let numbers = backpass_tabular::Table::new("numbers", vec![column]).unwrap();
+    assert!(schema.to_numbers(&numbers, "x").unwrap()[1].is_nan());
+    assert_eq!(Schema::infer(&numbers, &given).unwrap().columns[0].missing, 1);
 }
 
 #[test]
@@ -125,6 +130,9 @@ fn notations_of_numbers() {
         assert_eq!(notation, expected);
         assert_eq!(schema.to_numbers(&table, "x").unwrap()[1], second);
     }
+    let (_, commas) = column(&["0,5", "1.234,5"]);
+    let (points, _) = column(&["0.5", "x"]);
+    assert!(commas.to_numbers(&points, "x").is_err());
     let semicolons = csv("a;b\n1,234;x\n2,345;y\n3,456;x\n").unwrap();
     assert_eq!(infer(&semicolons).to_numbers(&semicolons, "a").unwrap()[0], 1.234);
 }

@@ -4,6 +4,7 @@
 //! from it is skipped silently, and [`Builder::finish`] returns all errors at once.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops;
 use std::panic::Location;
@@ -26,6 +27,8 @@ struct State {
     origin: Option<Origin>,
     errors: Vec<BuildError>,
     poisoned: Vec<bool>,
+    /// The last number given to a scope by [`Builder::fresh_scope`].
+    numbers: HashMap<(ScopeId, String), usize>,
 }
 
 /// One mistake made while building, with the place of the call.
@@ -136,6 +139,45 @@ impl Builder {
         let result = body();
         self.state.borrow_mut().scope = outer;
         result
+    }
+
+    /// Like [`Builder::scope`] for a composite function: each call gets a scope of its own (`softmax`, `softmax_2`, …), and
+    /// its nodes come from where the caller was called.
+    #[track_caller]
+    pub fn fresh_scope<R>(&self, name: &str, kind: ScopeKind, body: impl FnOnce() -> R) -> R {
+        let (scope, origin) = {
+            let state = &mut *self.state.borrow_mut();
+            let parent = state.scope.unwrap_or(ScopeId::ROOT);
+            let number = state.numbers.entry((parent, name.to_string())).or_insert(0);
+            let fresh = loop {
+                *number += 1;
+                let fresh = if *number == 1 { name.to_string() } else { format!("{name}_{number}") };
+                if !state.graph.has_scope(parent, &fresh) {
+                    break fresh;
+                }
+            };
+            let origin = state.origin.unwrap_or(Origin::Code(Location::caller()));
+            (state.graph.scope(parent, &fresh, kind), origin)
+        };
+        self.stamped(scope, origin, body)
+    }
+
+    /// The scope into which nodes go.
+    pub(crate) fn current_scope(&self) -> ScopeId {
+        self.state.borrow().scope.unwrap_or(ScopeId::ROOT)
+    }
+
+    /// The scope `name` in `parent`.
+    pub(crate) fn scope_in(&self, parent: ScopeId, name: &str, kind: ScopeKind) -> ScopeId {
+        self.state.borrow_mut().graph.scope(parent, name, kind)
+    }
+
+    /// Runs `body` and takes out the mistakes that it made.
+    pub(crate) fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, Vec<BuildError>> {
+        let before = self.state.borrow().errors.len();
+        let result = body();
+        let errors = self.state.borrow_mut().errors.split_off(before);
+        if errors.is_empty() { Ok(result) } else { Err(errors) }
     }
 
     /// Runs `body` with new nodes going into `scope` and stamped with `origin`.

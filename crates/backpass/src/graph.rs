@@ -129,6 +129,8 @@ pub struct Node {
 pub struct Graph {
     nodes: Vec<Node>,
     scopes: Vec<Scope>,
+    /// The scopes of each name in each parent: one, unless kinds differ.
+    scopes_by_name: HashMap<(ScopeId, String), Vec<ScopeId>>,
     outputs: Vec<(String, NodeId)>,
     updates: Vec<(NodeId, NodeId)>,
 }
@@ -207,7 +209,13 @@ impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
         let root = Scope { name: String::new(), kind: ScopeKind::Network, parent: ScopeId::ROOT };
-        Graph { nodes: Vec::new(), scopes: vec![root], outputs: Vec::new(), updates: Vec::new() }
+        Graph {
+            nodes: Vec::new(),
+            scopes: vec![root],
+            scopes_by_name: HashMap::new(),
+            outputs: Vec::new(),
+            updates: Vec::new(),
+        }
     }
 
     /// Appends a node, computing its shape.
@@ -239,12 +247,19 @@ impl Graph {
 
     /// The scope `name` in `parent`, created when it is not there yet.
     pub fn scope(&mut self, parent: ScopeId, name: &str, kind: ScopeKind) -> ScopeId {
-        let found = self.scopes.iter().skip(1).position(|s| s.parent == parent && s.name == name && s.kind == kind);
-        let index = found.map(|i| i + 1).unwrap_or_else(|| {
-            self.scopes.push(Scope { name: name.to_string(), kind, parent });
-            self.scopes.len() - 1
-        });
-        ScopeId(index as u32)
+        let same_name = self.scopes_by_name.entry((parent, name.to_string())).or_default();
+        if let Some(&found) = same_name.iter().find(|id| self.scopes[id.index()].kind == kind) {
+            return found;
+        }
+        let id = ScopeId(self.scopes.len() as u32);
+        same_name.push(id);
+        self.scopes.push(Scope { name: name.to_string(), kind, parent });
+        id
+    }
+
+    /// Whether `parent` holds a scope `name` of any kind.
+    pub(crate) fn has_scope(&self, parent: ScopeId, name: &str) -> bool {
+        self.scopes_by_name.contains_key(&(parent, name.to_string()))
     }
 
     /// All nodes in topological order.

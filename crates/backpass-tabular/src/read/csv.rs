@@ -35,7 +35,8 @@ pub(super) fn read(mut source: Source<'_>, options: &ReadOptions) -> Result<Tabl
         return Err(TableError::Empty { file });
     }
     let names = if header {
-        let names: Result<Vec<&str>> = (0..record.len()).map(|at| text(&file, &record, at, "of the header")).collect();
+        let names: Result<Vec<&str>> =
+            (0..record.len()).map(|at| text(&file, &record, at, &format!("number {}", at + 1))).collect();
         unique(&names?, &mut notes)
     } else {
         (1..=record.len()).map(|number| format!("column{number}")).collect()

@@ -50,7 +50,7 @@ fn items(source: Source<'_>) -> Result<Table> {
 
     let magic = read(4)?;
     let &[0, 0, code, dimensions] = &magic[..] else {
-        return Err(short(4, magic.len() as u64));
+        return Err(TableError::NotIdx { file });
     };
     if code != 0x08 {
         return Err(TableError::IdxType { file, code });

@@ -64,7 +64,6 @@ pub fn read_from(name: &str, reader: impl Read, options: &ReadOptions) -> Result
 /// Uncompressed data whose first bytes are known.
 struct Source<'a> {
     name: String,
-    /// Where the data lies, if it is a plain file.
     path: Option<&'a Path>,
     head: Vec<u8>,
     rest: Box<dyn Read + 'a>,

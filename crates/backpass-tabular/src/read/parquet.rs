@@ -1,13 +1,13 @@
 //! Parquet files with flat columns, read column by column without Arrow.
 
-use std::fs::File;
 use std::io::Read;
+use std::panic::catch_unwind;
 
 use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::DataType;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
 use bytes::Bytes;
 
@@ -19,19 +19,20 @@ use crate::table::{Cells, Column, Table, TextCells};
 /// How many values are decoded at a time.
 const BATCH: usize = 8192;
 
+/// A Parquet file is read from its end and column by column, so all of it is taken into memory.
 pub(super) fn read(mut source: Source<'_>) -> Result<Table> {
-    if let Some(path) = source.path {
-        let file = File::open(path).map_err(|error| source.failed(error))?;
-        return table(source.name, file);
-    }
-    // A Parquet file is read from its end, so a stream must be held in memory.
     let mut data = std::mem::take(&mut source.head);
     source.rest.read_to_end(&mut data).map_err(|error| source.failed(error))?;
-    table(source.name, Bytes::from(data))
+    let file = source.name;
+    // The parquet crate panics on some damaged files.
+    catch_unwind(|| table(&file, data.into())).unwrap_or_else(|_| {
+        let source = ParquetError::General("the data contradicts itself".into());
+        Err(TableError::Parquet { file: file.clone(), source })
+    })
 }
 
-fn table(file: String, data: impl ChunkReader + 'static) -> Result<Table> {
-    let damaged = |source| TableError::Parquet { file: file.clone(), source };
+fn table(file: &str, data: Bytes) -> Result<Table> {
+    let damaged = |source| TableError::Parquet { file: file.into(), source };
     let reader = SerializedFileReader::new(data).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let mut columns = Vec::new();
@@ -50,19 +51,20 @@ fn table(file: String, data: impl ChunkReader + 'static) -> Result<Table> {
             append(&mut cells, values, nullable, &meaning).map_err(|failure| match failure {
                 Failure::Parquet(source) => damaged(source),
                 Failure::NotText => {
-                    TableError::BinaryColumn { file: file.clone(), column: name.clone(), row: cells.len() + 1 }
+                    TableError::BinaryColumn { file: file.into(), column: name.clone(), row: cells.len() + 1 }
                 }
-                Failure::TooLarge => TableError::TooLarge { file: file.clone(), column: name.clone() },
+                Failure::TooLarge => TableError::TooLarge { file: file.into(), column: name.clone() },
             })?;
         }
         columns.push(Column { name, cells });
     }
     if columns.is_empty() {
-        return Err(TableError::NoReadableColumn { file, columns: skipped });
+        return Err(TableError::NoReadableColumn { file: file.into(), columns: skipped });
     }
-    let mut table = Table::new(file.clone(), columns)?;
+    let unequal = |_| damaged(ParquetError::General("the columns differ in length".into()));
+    let mut table = Table::new(file, columns).map_err(unequal)?;
     if table.rows() == 0 {
-        return Err(TableError::Empty { file });
+        return Err(TableError::Empty { file: file.into() });
     }
     if !skipped.is_empty() {
         table.notes.push(format!(

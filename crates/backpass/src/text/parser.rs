@@ -9,12 +9,14 @@ use crate::graph::ScopeKind;
 use crate::ops::{self, Attribute, Op, Relation};
 use crate::shape::{Dim, Shape};
 
+/// What an expression without a name is called.
+pub(super) const RESULT: &str = "result";
 /// How deep brackets may nest; the parser recurses once for each.
 const MAX_DEPTH: usize = 200;
 /// How deep scopes may nest.
 const MAX_SCOPES: usize = 100;
-/// The most numbers that a value may hold in one row of the batch; products of sizes stay far from overflow.
-pub(super) const MAX_ELEMENTS: usize = 1 << 40;
+/// The most numbers that a value may hold in one row of the batch, so that counting them never overflows.
+const MAX_ELEMENTS: usize = 1 << 40;
 
 /// What a call gives by name.
 #[derive(Clone, Debug)]
@@ -136,9 +138,11 @@ impl<'s> Parser<'s> {
             match self.peek() {
                 Token::End => break,
                 Token::Newline | Token::Symbol(";") => self.at += 1,
-                Token::Symbol("}") if !self.open.is_empty() => {
+                Token::Symbol("}") => {
+                    if self.open.pop().is_none() {
+                        self.program.errors.push(ParseError::new(self.span(), "this `}` closes no block"));
+                    }
                     self.at += 1;
-                    self.open.pop();
                 }
                 _ => {
                     if let Err(error) = self.statement() {
@@ -160,7 +164,7 @@ impl<'s> Parser<'s> {
         self.steps.clear();
         loop {
             match self.peek() {
-                Token::Newline | Token::End => return,
+                Token::Newline | Token::End | Token::Symbol(";") => return,
                 Token::Symbol("{") => self.open.push((self.scope(), self.span())),
                 Token::Symbol("}") => drop(self.open.pop()),
                 _ => {}
@@ -181,8 +185,10 @@ impl<'s> Parser<'s> {
     }
 
     /// The token after the next one.
-    fn second(&self) -> &Token<'s> {
-        &self.tokens[(self.at + 1).min(self.tokens.len() - 1)].0
+    fn second(&mut self) -> &Token<'s> {
+        self.peek();
+        let counts = |token: &Token| self.brackets == 0 || *token != Token::Newline;
+        self.tokens[self.at..].iter().map(|(token, _)| token).filter(|t| counts(t)).nth(1).unwrap_or(&Token::End)
     }
 
     fn span(&self) -> Span {
@@ -271,12 +277,12 @@ impl<'s> Parser<'s> {
 
     fn block(&mut self, kind: ScopeKind, start: Span) -> Parsed<()> {
         let (name, span) = self.name(&format!("the name of the {}", kind.name()))?;
-        self.expect("{")?;
-        if self.open.len() == MAX_SCOPES {
+        if self.open.len() >= MAX_SCOPES {
             return Err(ParseError::new(span, format!("blocks nest more than {MAX_SCOPES} deep")));
         }
+        self.expect("{")?;
+        let parent = self.scope();
         self.open.push((self.program.scopes.len(), start.to(span)));
-        let parent = self.open.iter().rev().nth(1).map_or(0, |(scope, _)| *scope);
         self.program.scopes.push(TextScope { name, kind, parent });
         Ok(())
     }
@@ -301,18 +307,226 @@ impl<'s> Parser<'s> {
         if self.eat(":").is_none() {
             return Err(self.unexpected("`:`").help("a shape follows: `[batch, 4]`, or `[]` for a single number"));
         }
-        match self.list()? {
-            (Attribute::Shape(shape), _) => Ok(shape),
-            (_, span) => Err(ParseError::new(span, "a shape holds whole numbers, `batch` only first")),
-        }
+        self.shape()
     }
 
-    /// A list in square brackets: a shape when it holds whole numbers and `batch`, otherwise an array.
-    fn list(&mut self) -> Parsed<(Attribute, Span)> {
+    /// Items between brackets with commas between them; a last comma does no harm.
+    fn list(&mut self, [open, close]: [&str; 2], mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        let start = self.open_bracket(open)?;
+        while self.eat(close).is_none() {
+            item(self)?;
+            if self.eat(",").is_none() && *self.peek() != Token::Symbol(close) {
+                return Err(self.unclosed(start, &format!("`,` or `{close}`")));
+            }
+        }
+        self.brackets -= 1;
+        Ok(())
+    }
+
+    fn open_bracket(&mut self, open: &str) -> Parsed<Span> {
+        let start = self.expect(open)?;
+        self.brackets += 1;
+        if self.brackets > MAX_DEPTH {
+            let error = ParseError::new(start, format!("brackets nest more than {MAX_DEPTH} deep"));
+            return Err(error.help("give inner parts a name in a line before"));
+        }
+        Ok(start)
+    }
+
+    /// The error that the bracket opened at `start` has not been closed here.
+    fn unclosed(&mut self, start: Span, expected: &str) -> ParseError {
+        if *self.peek() == Token::End {
+            return ParseError::new(start, "this bracket is never closed");
+        }
+        let error = self.unexpected(expected);
+        if error.span.line == start.line {
+            return error;
+        }
+        error.help(format!("the bracket was opened in line {}, column {}", start.line, start.column))
+    }
+
+    fn shape(&mut self) -> Parsed<Shape> {
         let start = self.span();
-        let mut at = self.at + 1;
         let mut dims = Vec::new();
-        // A shape is flat, so it is tried first and left as soon as something else turns up.
-        todo!()
+        self.list(["[", "]"], |parser| {
+            dims.push(match *parser.peek() {
+                Token::Name("batch") => Dim::Batch,
+                Token::Number(n) if n >= 0.0 && n.fract() == 0.0 => Dim::Fixed(n as usize),
+                _ => return Err(parser.unexpected("a whole number or `batch`")),
+            });
+            parser.at += 1;
+            Ok(())
+        })?;
+        let span = start.to(self.tokens[self.at - 1].1);
+        let shape = Shape::new(dims).ok_or_else(|| ParseError::new(span, "`batch` can only stand first in a shape"))?;
+        check_size(&shape, span)?;
+        Ok(shape)
+    }
+
+    /// An array literal: nested lists of numbers of equal lengths.
+    fn array(&mut self) -> Parsed<Array> {
+        let start = self.span();
+        let mut data = Vec::new();
+        let sizes = self.rows(&mut data)?;
+        Array::new(&sizes, data).ok_or_else(|| ParseError::new(start, "this array is too large"))
+    }
+
+    /// Reads one number or list into `data` and returns its sizes.
+    fn rows(&mut self, data: &mut Vec<f64>) -> Parsed<Vec<usize>> {
+        if *self.peek() != Token::Symbol("[") {
+            let number = self.signed_number()?;
+            data.push(number);
+            return Ok(Vec::new());
+        }
+        let (mut count, mut sizes) = (0, None);
+        self.list(["[", "]"], |parser| {
+            let start = parser.span();
+            let row = parser.rows(data)?;
+            count += 1;
+            if *sizes.get_or_insert_with(|| row.clone()) == row {
+                return Ok(());
+            }
+            Err(ParseError::new(start.to(parser.tokens[parser.at - 1].1), "the rows of an array have equal sizes"))
+        })?;
+        Ok([vec![count], sizes.unwrap_or_default()].concat())
+    }
+
+    fn signed_number(&mut self) -> Parsed<f64> {
+        let negative = self.eat("-").is_some();
+        let Token::Number(value) = *self.peek() else {
+            return Err(self.unexpected("a number").help("an array holds numbers only; `concat` joins other values"));
+        };
+        self.at += 1;
+        Ok(if negative { -value } else { value })
+    }
+
+    fn whole_expression(&mut self) -> Parsed<Vec<Step>> {
+        self.expression(0)?;
+        Ok(std::mem::take(&mut self.steps))
+    }
+
+    /// Operands joined by infix operators that bind at least as strongly as `weakest`.
+    fn expression(&mut self, weakest: u8) -> Parsed<()> {
+        self.unary()?;
+        let mut compared = false;
+        while let Token::Symbol(symbol) = *self.peek() {
+            let Some((strength, op)) = infix(symbol).filter(|(strength, _)| *strength >= weakest) else { break };
+            let span = self.span();
+            if strength == COMPARISON && std::mem::replace(&mut compared, true) {
+                let error = ParseError::new(span, "comparisons cannot be chained");
+                return Err(error.help("use brackets, or multiply: (a < b) * (b < c)"));
+            }
+            self.at += 1;
+            self.expression(strength + 1)?;
+            self.steps.push(Step { action: Action::Operator(op), span });
+        }
+        Ok(())
+    }
+
+    /// Minus signs and powers: both work on everything to their right, so they wait until the last operand is read.
+    fn unary(&mut self) -> Parsed<()> {
+        let mut waiting = Vec::new();
+        loop {
+            let mut minus = None;
+            while let Some(span) = self.eat("-") {
+                waiting.extend(minus.replace(span).map(|span| Step { action: Action::Operator(ops::Neg.into()), span }));
+            }
+            if let (Some(minus), &Token::Number(value)) = (minus, self.peek())
+                && !matches!(self.second(), Token::Symbol("^" | "'"))
+            {
+                let span = minus.to(self.span());
+                self.steps.push(Step { action: Action::Constant((-value).into()), span });
+                self.at += 1;
+                break;
+            }
+            waiting.extend(minus.map(|span| Step { action: Action::Operator(ops::Neg.into()), span }));
+            self.postfix()?;
+            let Some(span) = self.eat("^") else { break };
+            waiting.push(Step { action: Action::Operator(ops::Pow.into()), span });
+        }
+        self.steps.extend(waiting.into_iter().rev());
+        Ok(())
+    }
+
+    fn postfix(&mut self) -> Parsed<()> {
+        self.operand()?;
+        while let Some(span) = self.eat("'") {
+            self.steps.push(Step { action: Action::Operator(ops::Transpose { axes: vec![1, 0] }.into()), span });
+        }
+        Ok(())
+    }
+
+    fn operand(&mut self) -> Parsed<()> {
+        let start = self.span();
+        let action = match self.peek().clone() {
+            Token::Number(value) => {
+                self.at += 1;
+                Action::Constant(value.into())
+            }
+            Token::Name(name) if *self.second() == Token::Symbol("(") => {
+                self.at += 1;
+                return self.call(name, start);
+            }
+            Token::Name(_) | Token::Quoted(_) => Action::Name(self.name("a value")?.0),
+            Token::Symbol("[") => Action::Constant(self.array()?),
+            Token::Symbol("(") => {
+                self.open_bracket("(")?;
+                self.expression(0)?;
+                if self.eat(")").is_none() {
+                    return Err(self.unclosed(start, "an operator or `)`"));
+                }
+                self.brackets -= 1;
+                return Ok(());
+            }
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.steps.push(Step { action, span: start.to(self.tokens[self.at - 1].1) });
+        Ok(())
+    }
+
+    fn call(&mut self, function: &str, span: Span) -> Parsed<()> {
+        let mut operands = 0;
+        let mut attributes: Vec<NamedValue> = Vec::new();
+        self.list(["(", ")"], |parser| {
+            if *parser.second() != Token::Symbol("=") {
+                operands += 1;
+                return parser.expression(0);
+            }
+            let start = parser.span();
+            let (name, _) = parser.name("the name of an attribute")?;
+            parser.expect("=")?;
+            let value = parser.attribute()?;
+            let span = start.to(parser.tokens[parser.at - 1].1);
+            if attributes.iter().any(|a| a.name == name) {
+                return Err(ParseError::new(span, format!("`{name}` is given twice")));
+            }
+            attributes.push(NamedValue { name, value, span });
+            Ok(())
+        })?;
+        let action = Action::Call { function: function.to_string(), operands, attributes };
+        self.steps.push(Step { action, span });
+        Ok(())
+    }
+
+    fn attribute(&mut self) -> Parsed<Attribute> {
+        let value = match *self.peek() {
+            Token::Symbol("[") => return self.shape().map(Attribute::Shape),
+            Token::Symbol("-") | Token::Number(_) => return self.signed_number().map(Attribute::Number),
+            Token::Name(word) => Attribute::Word(word.to_string()),
+            Token::Key(key) => Attribute::Key(key),
+            _ => return Err(self.unexpected("a number, a word, a key or a list")),
+        };
+        self.at += 1;
+        Ok(value)
+    }
+}
+
+/// Refuses a shape with more elements than can be counted safely.
+pub(super) fn check_size(shape: &Shape, span: Span) -> Result<(), ParseError> {
+    let sizes = shape.dims().iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 });
+    let size = sizes.filter(|n| *n > 0).try_fold(1usize, |product, n| product.checked_mul(n));
+    match size {
+        Some(size) if size <= MAX_ELEMENTS => Ok(()),
+        _ => Err(ParseError::new(span, format!("a value of shape {shape} is too large"))),
     }
 }

@@ -1,0 +1,259 @@
+//! Layers and networks: functions that add nodes, and the values of their parameters.
+
+use std::collections::BTreeMap;
+
+use crate::array::Array;
+use crate::builder::{BuildErrors, Builder, Expr};
+use crate::graph::{Graph, ScopeKind};
+use crate::init::Init;
+use crate::ops::{self, Attributes, Category, Op};
+use crate::shape::Shape;
+use crate::spec::{self, SpecError};
+
+/// The activation of a layer: an activation operator, or none (identity).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation(Option<Op>);
+
+impl Activation {
+    /// No activation.
+    pub const IDENTITY: Activation = Activation(None);
+
+    /// The names of all activations.
+    pub fn names() -> Vec<&'static str> {
+        let ops = ops::table().iter().filter(|e| e.info.category == Category::Activation).map(|e| e.info.name);
+        std::iter::once("identity").chain(ops).collect()
+    }
+
+    /// Reads `relu` or `leaky_relu(slope=0.1)`.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        const WHAT: &str = "activation";
+        let (name, mut attributes): (String, Attributes) = spec::split(WHAT, text)?;
+        let wrong = |source| SpecError::Parameter { what: WHAT, name: name.clone(), source };
+        if name == "identity" || name == "linear" {
+            attributes.finish().map_err(wrong)?;
+            return Ok(Activation::IDENTITY);
+        }
+        let entry = ops::find(&name).filter(|e| e.info.category == Category::Activation);
+        let entry = entry.ok_or_else(|| spec::unknown(WHAT, &name, &Self::names()))?;
+        let op = (entry.parse)(&mut attributes).map_err(wrong)?;
+        attributes.finish().map_err(wrong)?;
+        Ok(Activation(Some(op)))
+    }
+
+    /// Applies it.
+    #[track_caller]
+    pub fn apply<'b>(&self, x: Expr<'b>) -> Expr<'b> {
+        self.0.as_ref().map_or(x, |op| x.apply(op.clone()))
+    }
+
+    /// The operator, if any.
+    pub fn op(&self) -> Option<&Op> {
+        self.0.as_ref()
+    }
+
+    /// The initialisation made for it: He for the rectifier family, LeCun for SELU, Glorot for the rest.
+    pub fn default_init(&self) -> Init {
+        match self.0.as_ref().map(|op| op.info().name) {
+            Some("relu" | "leaky_relu" | "elu" | "gelu" | "gelu_tanh" | "silu" | "mish" | "softplus") => Init::He,
+            Some("selu") => Init::Lecun,
+            _ => Init::GlorotUniform,
+        }
+    }
+}
+
+impl std::fmt::Display for Activation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(op) = &self.0 else { return f.write_str("identity") };
+        let attributes: Vec<String> = op.attributes().iter().map(|(k, v)| format!("{k}={v}")).collect();
+        f.write_str(op.info().name)?;
+        if attributes.is_empty() { Ok(()) } else { write!(f, "({})", attributes.join(", ")) }
+    }
+}
+
+/// A fully connected layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// The number of neurons.
+    pub units: usize,
+    /// What each neuron does with its sum.
+    pub activation: Activation,
+    /// How its weights start; by default what suits the activation.
+    pub init: Option<Init>,
+    /// The share of its values that training drops at random.
+    pub dropout: f64,
+}
+
+impl Dense {
+    /// A layer without dropout, with the initialisation that suits its activation.
+    pub fn new(units: usize, activation: Activation) -> Self {
+        Dense { units, activation, init: None, dropout: 0.0 }
+    }
+}
+
+/// The shape of a fully connected feed-forward network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mlp {
+    /// The number of inputs.
+    pub inputs: usize,
+    /// All layers; the last one gives the outputs.
+    pub layers: Vec<Dense>,
+}
+
+impl Mlp {
+    /// A network with equal hidden layers and a linear output layer.
+    pub fn new(inputs: usize, hidden: &[usize], activation: &Activation, outputs: usize) -> Self {
+        let mut layers: Vec<Dense> = hidden.iter().map(|&units| Dense::new(units, activation.clone())).collect();
+        layers.push(Dense::new(outputs, Activation::IDENTITY));
+        Mlp { inputs, layers }
+    }
+
+    /// The name of layer `index`: `hidden1`, `hidden2`, …, `output`.
+    pub fn layer_name(&self, index: usize) -> String {
+        if index + 1 == self.layers.len() { "output".to_string() } else { format!("hidden{}", index + 1) }
+    }
+
+    /// Adds the layers to a graph: [batch, inputs] to [batch, outputs]. With a `step`, dropout is active.
+    pub fn forward<'b>(&self, x: Expr<'b>, step: Option<Expr<'b>>, seed: u64) -> Expr<'b> {
+        let builder = x.builder();
+        let mut fan_in = self.inputs;
+        let mut value = x;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let name = self.layer_name(index);
+            value = builder.scope(&name, ScopeKind::Layer, || {
+                let w = builder.parameter(&format!("{name}.W"), Shape::fixed(&[fan_in, layer.units]));
+                let b = builder.parameter(&format!("{name}.b"), Shape::fixed(&[layer.units]));
+                let y = layer.activation.apply(value.matmul(w) + b);
+                match step {
+                    Some(step) if layer.dropout > 0.0 => dropout(y, step, layer.dropout, seed ^ index as u64),
+                    _ => y,
+                }
+            });
+            fan_in = layer.units;
+        }
+        value
+    }
+
+    /// Builds the network and draws its weights.
+    pub fn build(&self, seed: u64) -> Result<Network, BuildErrors> {
+        let graph = |training: bool| {
+            let builder = Builder::new();
+            let x = builder.input("x", Shape::batch(&[self.inputs]));
+            let has_dropout = self.layers.iter().any(|l| l.dropout > 0.0);
+            let step = (training && has_dropout).then(|| builder.input("step", Shape::scalar()));
+            let y = self.forward(x, step, seed);
+            builder.output("y", y);
+            builder.finish()
+        };
+        let mut weights = Weights::new();
+        let mut fan_in = self.inputs;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let name = self.layer_name(index);
+            let init = layer.init.unwrap_or_else(|| layer.activation.default_init());
+            // Each layer has its own stream, so a wider layer leaves the others' weights as they are.
+            let key = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1);
+            weights.insert(format!("{name}.W"), init.draw(fan_in, layer.units, key).map(|v| f64::from(v as f32)));
+            weights.insert(format!("{name}.b"), Array::filled(&[layer.units], 0.0));
+            fan_in = layer.units;
+        }
+        Ok(Network { graph: graph(false)?, training: graph(true)?, weights })
+    }
+}
+
+/// Inverted dropout: each value is dropped with probability `rate`, the others are divided by `1 - rate`, so that the
+/// expected value stays (Srivastava et al. 2014). Nothing is stored: the mask is a function of `key`, `step`, element.
+pub fn dropout<'b>(x: Expr<'b>, step: Expr<'b>, rate: f64, key: u64) -> Expr<'b> {
+    let builder = x.builder();
+    builder.scope("dropout", ScopeKind::Function, || {
+        let random = builder.push(ops::RandomUniform { key, shape: x.shape() }, &[step]);
+        random.compare(ops::Relation::GreaterEqual, rate).select(x * (1.0 / (1.0 - rate)), 0.0)
+    })
+}
+
+/// Parameter values by name.
+pub type Weights = BTreeMap<String, Array>;
+
+/// A network: its graph from input `x` to output `y`, and the values of its parameters.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// What it computes.
+    pub graph: Graph,
+    /// The same with what is active in training only; it may have a scalar input `step`.
+    pub training: Graph,
+    /// The values of its parameters.
+    pub weights: Weights,
+}
+
+impl Network {
+    /// A network from any graph with an input `x` and an output `y`; parameters without a value start at zero.
+    pub fn from_graph(graph: Graph, mut weights: Weights) -> Self {
+        for id in graph.parameters() {
+            let zeros = || Array::filled(&graph.shape(id).resolve(0), 0.0);
+            weights.entry(graph.name(id).to_string()).or_insert_with(zeros);
+        }
+        Network { training: graph.clone(), graph, weights }
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.graph.named("x").map_or(0, |id| self.graph.shape(id).extent().fixed)
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.graph.output("y").map_or(0, |id| self.graph.shape(id).extent().fixed)
+    }
+
+    /// The number of parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.weights.values().map(Array::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interpret::interpret;
+
+    #[test]
+    fn the_lectures_network_has_301_parameters() {
+        let network = Mlp::new(8, &[9, 9, 9], &Activation::parse("relu").unwrap(), 4).build(1).unwrap();
+        assert_eq!(network.parameter_count(), 301);
+        assert_eq!((network.inputs(), network.outputs()), (8, 4));
+    }
+
+    #[test]
+    fn a_batch_gives_what_its_rows_give() {
+        let network = Mlp::new(3, &[5], &Activation::parse("tanh").unwrap(), 2).build(3).unwrap();
+        let run = |x: &Array| {
+            let mut values: Vec<(&str, &Array)> = network.weights.iter().map(|(n, v)| (n.as_str(), v)).collect();
+            values.push(("x", x));
+            interpret(&network.graph, &values).unwrap().value(network.graph.output("y").unwrap()).clone()
+        };
+        let x = Array::from_fn(&[4, 3], |i| (i as f64).sin());
+        let batch = run(&x);
+        for row in 0..4 {
+            let one = Array::new(&[1, 3], x.data()[row * 3..row * 3 + 3].to_vec()).unwrap();
+            assert_eq!(run(&one).data(), &batch.data()[row * 2..row * 2 + 2]);
+        }
+    }
+
+    #[test]
+    fn dropout_is_only_in_the_training_graph() {
+        let mut mlp = Mlp::new(3, &[5], &Activation::parse("relu").unwrap(), 2);
+        mlp.layers[0].dropout = 0.5;
+        let network = mlp.build(3).unwrap();
+        assert!(network.graph.named("step").is_none());
+        assert!(network.training.named("step").is_some());
+    }
+
+    #[test]
+    fn activations_read_back_what_they_print() {
+        for name in Activation::names() {
+            let activation = Activation::parse(name).unwrap();
+            assert_eq!(Activation::parse(&activation.to_string()), Ok(activation));
+        }
+        assert!(Activation::parse("exp").is_err());
+        let error = Activation::parse("rleu").unwrap_err().to_string();
+        assert_eq!(error, "there is no activation `rleu`\nhelp: did you mean `relu`?");
+    }
+}

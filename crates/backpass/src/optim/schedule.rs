@@ -1,0 +1,142 @@
+//! Learning-rate schedules: the factor on the learning rate at each moment of training.
+
+use crate::ops::Attributes;
+use crate::spec::{self, Choice, SpecError};
+
+/// How the learning rate changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Times `factor` after every `every` epochs.
+    Step {
+        /// Epochs between two drops.
+        every: f64,
+        /// What it is multiplied with.
+        factor: f64,
+    },
+    /// Half a cosine from 1 down to `floor`.
+    Cosine {
+        /// The factor at the end.
+        floor: f64,
+    },
+    /// Up to 1 during the first `rise` of training, then down to almost 0.
+    OneCycle {
+        /// The share of training that rises.
+        rise: f64,
+    },
+    /// Times `factor` when the validation loss has not improved for `patience` epochs.
+    Plateau {
+        /// Epochs without improvement.
+        patience: f64,
+        /// What it is multiplied with.
+        factor: f64,
+    },
+}
+
+const WHAT: &str = "schedule";
+
+impl Schedule {
+    /// All schedules.
+    pub const ALL: &[Choice] = &[
+        Choice { name: "constant", summary: "always the same", formula: "1", source: "" },
+        Choice { name: "step", summary: "drops every few epochs", formula: "factor^⌊epoch/every⌋", source: "" },
+        Choice {
+            name: "cosine",
+            summary: "half a cosine from 1 to the floor",
+            formula: "floor + (1 - floor)(1 + cos πt)/2",
+            source: "Loshchilov and Hutter 2017",
+        },
+        Choice {
+            name: "one_cycle",
+            summary: "rises, then falls to almost nothing",
+            formula: "two half cosines, 1/25 → 1 → 1/10000",
+            source: "Smith and Topin 2018",
+        },
+        Choice {
+            name: "plateau",
+            summary: "drops when the validation loss stalls",
+            formula: "factor^drops",
+            source: "",
+        },
+    ];
+
+    /// Reads `name` or `name(parameter=value)`.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        let (name, mut a) = spec::split(WHAT, text)?;
+        let wrong = |source| SpecError::Parameter { what: WHAT, name: name.clone(), source };
+        let number = |a: &mut Attributes, key, default| a.number(key, default).map_err(wrong);
+        let schedule = match name.as_str() {
+            "constant" => Schedule::Constant,
+            "step" => Schedule::Step { every: number(&mut a, "every", 10.0)?, factor: number(&mut a, "factor", 0.5)? },
+            "cosine" => Schedule::Cosine { floor: number(&mut a, "floor", 0.0)? },
+            "one_cycle" => Schedule::OneCycle { rise: number(&mut a, "rise", 0.3)? },
+            "plateau" => {
+                let patience = number(&mut a, "patience", 5.0)?;
+                Schedule::Plateau { patience, factor: number(&mut a, "factor", 0.5)? }
+            }
+            _ => {
+                let names: Vec<&str> = Self::ALL.iter().map(|c| c.name).collect();
+                return Err(spec::unknown(WHAT, &name, &names));
+            }
+        };
+        a.finish().map_err(wrong)?;
+        Ok(schedule)
+    }
+
+    /// The factor at a moment: `progress` is the share of all planned steps that is done, `epoch` counts from 0, `drops`
+    /// is how often a plateau was met.
+    pub fn factor(self, progress: f64, epoch: usize, drops: u32) -> f64 {
+        let half_cosine =
+            |from: f64, to: f64, t: f64| to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * t).cos());
+        match self {
+            Schedule::Constant => 1.0,
+            Schedule::Step { every, factor } => factor.powf((epoch as f64 / every.max(1.0)).floor()),
+            Schedule::Cosine { floor } => half_cosine(1.0, floor, progress),
+            Schedule::OneCycle { rise } if progress < rise => half_cosine(1.0 / 25.0, 1.0, progress / rise),
+            Schedule::OneCycle { rise } => half_cosine(1.0, 1e-4, (progress - rise) / (1.0 - rise).max(1e-9)),
+            Schedule::Plateau { factor, .. } => factor.powi(drops as i32),
+        }
+    }
+}
+
+impl std::fmt::Display for Schedule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Schedule::Constant => spec::display(f, "constant", &[]),
+            Schedule::Step { every, factor } => spec::display(f, "step", &[("every", *every), ("factor", *factor)]),
+            Schedule::Cosine { floor } => spec::display(f, "cosine", &[("floor", *floor)]),
+            Schedule::OneCycle { rise } => spec::display(f, "one_cycle", &[("rise", *rise)]),
+            Schedule::Plateau { patience, factor } => {
+                spec::display(f, "plateau", &[("patience", *patience), ("factor", *factor)])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_at_known_moments() {
+        let at = |text: &str, progress, epoch, drops| Schedule::parse(text).unwrap().factor(progress, epoch, drops);
+        assert_eq!(at("constant", 0.7, 3, 2), 1.0);
+        assert_eq!(at("step(every=10, factor=0.5)", 0.5, 25, 0), 0.25);
+        assert!((at("cosine", 0.0, 0, 0) - 1.0).abs() < 1e-15);
+        assert!((at("cosine", 0.5, 0, 0) - 0.5).abs() < 1e-15);
+        assert!(at("cosine", 1.0, 0, 0).abs() < 1e-15);
+        assert!((at("cosine(floor=0.1)", 1.0, 0, 0) - 0.1).abs() < 1e-15);
+        assert!((at("one_cycle", 0.3, 0, 0) - 1.0).abs() < 1e-12);
+        assert!((at("one_cycle", 1.0, 0, 0) - 1e-4).abs() < 1e-12);
+        assert_eq!(at("plateau(factor=0.1)", 0.2, 9, 2), 0.010000000000000002);
+    }
+
+    #[test]
+    fn every_schedule_reads_back_what_it_prints() {
+        for choice in Schedule::ALL {
+            let schedule = Schedule::parse(choice.name).unwrap();
+            assert_eq!(Schedule::parse(&schedule.to_string()), Ok(schedule));
+        }
+    }
+}

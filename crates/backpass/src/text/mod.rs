@@ -1,0 +1,101 @@
+//! The text form of graphs, printed and parsed: formulas such as `sigmoid(w1*x + w2*y + b)` and whole networks.
+//!
+//! ```text
+//! program   := { statement (newline | ";") }               `#` begins a comment
+//! statement := "input" NAME ":" SHAPE                      [batch, 4], [] for a single number
+//!            | "parameter" NAME ":" SHAPE
+//!            | ("network" | "layer" | "neuron" | "function") NAME "{" program "}"
+//!            | NAME "=" expression                         the node gets the name, unless it is _1, _2, …
+//!            | "output" NAME ["=" expression]
+//!            | "update" NAME "=" expression                the value a parameter takes after the step
+//!            | expression                                  the output `result`
+//! ```
+//!
+//! Operators from weak to strong: `< <= > >= == !=` (not chained), `+ -`, `* / @` (matrix product), `-x`, `^` (from the
+//! right: `-x^2` is `-(x^2)`), `x'` (transposed). A minus before a number that is not raised to a power belongs to the
+//! number. Operands are numbers (`pi`, `tau`, `inf`, `nan` too), arrays `[[1, 2], [3, 4]]`, names, and calls
+//! `sum(x, axis=0)` of [operators](crate::ops::table) and [composite functions](crate::composites::TABLE); `ln` is
+//! `log`, `min` and `max` take any number of operands, and `sum`, `mean`, `max` and `log_sum_exp` without `axis` reduce
+//! everything.
+//!
+//! Names are made of letters, digits, `_` and `.`; others stand in backquotes, in which a backslash precedes a backslash,
+//! a backquote or `n` for a line break. Each name is defined once in the whole text, whatever its block, and definitions
+//! may stand in any order. Where no definition has a name, it means the output of that name.
+
+mod diagnostic;
+mod lexer;
+mod parser;
+mod printer;
+mod resolver;
+
+pub use diagnostic::{ParseError, ParseErrors, Span};
+pub use printer::expression;
+
+use crate::builder::{Builder, Expr};
+use crate::graph::Graph;
+use crate::shape::Shape;
+use parser::{Content, Kind, Program};
+use resolver::Resolver;
+
+/// Reads a graph in which every name is declared.
+pub fn parse(source: &str) -> Result<Graph, ParseErrors> {
+    graph(source, None)
+}
+
+/// Reads a formula or program whose undeclared names become inputs, with the shapes given or else single numbers.
+pub fn parse_expression(source: &str, shapes: &[(&str, Shape)]) -> Result<Graph, ParseErrors> {
+    graph(source, Some(shapes))
+}
+
+fn graph(source: &str, shapes: Option<&[(&str, Shape)]>) -> Result<Graph, ParseErrors> {
+    let program = read(source)?;
+    let builder = Builder::new();
+    let mut resolver = Resolver::new(&builder, &program);
+    resolver.free = shapes.map(|shapes| shapes.iter().cloned().collect());
+    let values = resolver.run();
+    resolver.declare_results(&values);
+    for (name, _) in shapes.unwrap_or_default().iter().filter(|_| resolver.errors.is_empty()) {
+        if !resolver.known.contains_key(*name) {
+            let error = ParseError::new(everything(source), format!("a shape is given for `{name}`, which is not used here"));
+            let error = error.suggest(name, resolver.known.keys().map(String::as_str));
+            resolver.errors.push(error);
+        }
+    }
+    finish(source, resolver.errors)?;
+    builder.finish().map_err(|errors| ParseErrors::new(source, vec![ParseError::new(everything(source), errors.to_string())]))
+}
+
+/// Adds a formula to a graph under construction; `names` are the values it may use.
+pub fn add_expression<'b>(
+    builder: &'b Builder,
+    source: &str,
+    names: &[(&str, Expr<'b>)],
+) -> Result<Expr<'b>, ParseErrors> {
+    let program = read(source)?;
+    let single = |span| ParseErrors::new(source, vec![ParseError::new(span, "a single expression is expected here")]);
+    for (i, statement) in program.statements.iter().enumerate() {
+        if i > 0 || !matches!(statement.content, Content::Expression(Kind::Result, _)) {
+            return Err(single(statement.span));
+        }
+    }
+    let mut resolver = Resolver::new(builder, &program);
+    resolver.known = names.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+    let values = resolver.run();
+    finish(source, resolver.errors)?;
+    values.into_iter().next().flatten().ok_or_else(|| single(everything(source)))
+}
+
+fn read(source: &str) -> Result<Program, ParseErrors> {
+    let mut program = parser::program(source);
+    finish(source, std::mem::take(&mut program.errors))?;
+    Ok(program)
+}
+
+fn finish(source: &str, mut errors: Vec<ParseError>) -> Result<(), ParseErrors> {
+    errors.sort_by_key(|error| error.span.start);
+    if errors.is_empty() { Ok(()) } else { Err(ParseErrors::new(source, errors)) }
+}
+
+fn everything(source: &str) -> Span {
+    Span { start: 0, end: source.len(), line: 1, column: 1 }
+}

@@ -1,0 +1,135 @@
+//! The rows that training sees.
+
+use crate::loss::Loss;
+use crate::nn::Network;
+
+/// Rows of numbers: inputs, targets, weights.
+#[derive(Clone, Debug, Default)]
+pub struct Dataset {
+    /// The number of inputs of a row.
+    pub inputs: usize,
+    /// The number of targets of a row: 1 class number, or one number per output.
+    pub targets: usize,
+    /// Inputs, row by row.
+    pub x: Vec<f32>,
+    /// Targets, row by row.
+    pub y: Vec<f32>,
+    /// How much each row counts; all the same when absent.
+    pub weights: Option<Vec<f32>>,
+}
+
+/// Data that do not fit the network or the loss.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// No rows.
+    #[error("there are no rows to learn from")]
+    Empty,
+    /// Rows of another width than the network.
+    #[error("the rows have {found} {what}, the network has {expected}")]
+    Width {
+        /// `input(s)` or `target(s)`.
+        what: &'static str,
+        /// What the network has.
+        expected: usize,
+        /// What the rows have.
+        found: usize,
+    },
+    /// Vectors whose lengths do not make whole rows.
+    #[error("{found} {what} do not make {rows} rows of {width}")]
+    Length {
+        /// What kind of values.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// Rows.
+        rows: usize,
+        /// Values in a row.
+        width: usize,
+    },
+    /// An input that is not a finite number.
+    #[error("row {row}, input {column} is {value}\nhelp: fill in missing values before training")]
+    NotFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The input, from 0.
+        column: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// A target that the loss cannot take.
+    #[error("row {row}: the target is {value}, the loss `{loss}` needs {expected}")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// Its value.
+        value: f32,
+        /// The loss.
+        loss: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// A weight below zero or not finite, or all zero.
+    #[error("row {row}: the weight is {value}; weights must be at least 0, and not all 0")]
+    Weight {
+        /// The row, from 0.
+        row: usize,
+        /// Its value.
+        value: f32,
+    },
+}
+
+impl Dataset {
+    /// Rows from inputs and targets, given row by row.
+    pub fn new(inputs: usize, x: Vec<f32>, targets: usize, y: Vec<f32>) -> Self {
+        Dataset { inputs, targets, x, y, weights: None }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        if self.targets == 0 { 0 } else { self.y.len() / self.targets }
+    }
+
+    /// The factor that brings the mean weight to 1.
+    pub(crate) fn weight_scale(&self) -> f64 {
+        self.weights.as_ref().map_or(1.0, |w| {
+            let sum: f64 = w.iter().map(|&v| f64::from(v)).sum();
+            w.len() as f64 / sum
+        })
+    }
+
+    /// Checks sizes and values against a network and a loss.
+    pub fn check(&self, network: &Network, loss: &Loss) -> Result<(), DataError> {
+        let rows = self.rows();
+        if rows == 0 {
+            return Err(DataError::Empty);
+        }
+        let width = |what, expected, found| {
+            if expected == found { Ok(()) } else { Err(DataError::Width { what, expected, found }) }
+        };
+        let outputs = network.outputs();
+        width("input(s)", network.inputs(), self.inputs)?;
+        width("target(s)", if loss.wants_classes() { 1 } else { outputs }, self.targets)?;
+        let length = |what, found, width| {
+            if found == rows * width { Ok(()) } else { Err(DataError::Length { what, found, rows, width }) }
+        };
+        length("inputs", self.x.len(), self.inputs)?;
+        length("targets", self.y.len(), self.targets)?;
+        if let Some(i) = self.x.iter().position(|v| !v.is_finite()) {
+            let (row, column) = (i / self.inputs, i % self.inputs);
+            return Err(DataError::NotFinite { row, column, value: self.x[i] });
+        }
+        if let Some((i, expected)) = loss.refuses(&self.y, outputs) {
+            let loss = loss.choice().name;
+            return Err(DataError::Target { row: i / self.targets, value: self.y[i], loss, expected });
+        }
+        if let Some(weights) = &self.weights {
+            length("weights", weights.len(), 1)?;
+            let bad = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0));
+            if let Some(row) = bad.or_else(|| weights.iter().all(|w| *w == 0.0).then_some(0)) {
+                return Err(DataError::Weight { row, value: weights[row] });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Running a network on many rows: outputs and mean loss.
+
+use std::sync::Arc;
+
+use backpass_kernels::{Pool, Real};
+
+use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::loss::Loss;
+use crate::nn::{Network, Weights};
+use crate::session::{Session, SessionError};
+use crate::train::objective::{TARGET, WEIGHT, evaluation_graph};
+use crate::train::{Dataset, TrainError};
+
+/// Rows per tile: enough to keep the kernels busy, few enough to stay in cache.
+const TILE: usize = 512;
+
+/// A network ready to predict.
+pub struct Predictor<T: Real = f32> {
+    session: Session<T>,
+    x: Slot,
+    y: Slot,
+}
+
+impl<T: Real> Predictor<T> {
+    /// Compiles `network` for prediction.
+    pub fn new(network: &Network, threads: usize) -> Result<Self, TrainError> {
+        Self::with_pool(network, Arc::new(Pool::new(threads)))
+    }
+
+    pub(crate) fn with_pool(network: &Network, pool: Arc<Pool>) -> Result<Self, TrainError> {
+        let plan = compile(&network.graph, &CompileOptions::rows(TILE))?;
+        let mut session = Session::new(Arc::new(plan), pool)?;
+        set_weights(&mut session, &network.weights)?;
+        let x = session.slot(SlotKind::Input, "x")?;
+        let y = session.slot(SlotKind::Output, "y")?;
+        Ok(Predictor { session, x, y })
+    }
+
+    /// The outputs for rows given one after the other.
+    ///
+    /// # Panics
+    /// When the number of values is not a multiple of the number of inputs.
+    pub fn predict(&mut self, rows: &[f32]) -> Vec<f32> {
+        let width = self.x.shape.extent().fixed;
+        assert_eq!(rows.len() % width.max(1), 0, "{} values do not make rows of {width}", rows.len());
+        let mut outputs = Vec::with_capacity(rows.len() / width.max(1) * self.y.shape.extent().fixed);
+        for tile in rows.chunks(TILE * width) {
+            let n = tile.len() / width;
+            copy(self.session.write(&self.x, n), tile);
+            self.session.run(n);
+            outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
+        }
+        outputs
+    }
+}
+
+/// Writes f32 numbers into a session.
+pub(super) fn copy<T: Real>(target: &mut [T], source: &[f32]) {
+    target.iter_mut().zip(source).for_each(|(t, s)| *t = T::from_f64(f64::from(*s)));
+}
+
+pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
+    weights.iter().try_for_each(|(name, value)| session.set(SlotKind::Parameter, name, value))
+}
+
+/// The loss of a network on fixed rows, compiled once.
+pub(super) struct Evaluator<'a, T: Real> {
+    session: Session<T>,
+    data: &'a Dataset,
+    slots: [Slot; 3],
+    y: Slot,
+    sum: Slot,
+}
+
+impl<'a, T: Real> Evaluator<'a, T> {
+    pub fn new(network: &Network, data: &'a Dataset, loss: &Loss, pool: Arc<Pool>) -> Result<Self, TrainError> {
+        let graph = evaluation_graph(network, data.targets, &loss.plain())?;
+        let plan = compile(&graph, &CompileOptions::rows(TILE.min(data.rows())))?;
+        let session = Session::new(Arc::new(plan), pool)?;
+        let input = |name| session.slot(SlotKind::Input, name);
+        let slots = [input("x")?, input(TARGET)?, input(WEIGHT)?];
+        let y = session.slot(SlotKind::Output, "y")?;
+        let sum = session.slot(SlotKind::Output, "sum")?;
+        Ok(Evaluator { session, data, slots, y, sum })
+    }
+
+    /// Mean loss with these weights; the outputs go to `outputs`.
+    pub fn run(&mut self, weights: &Weights, outputs: &mut Vec<f32>) -> Result<f64, SessionError> {
+        set_weights(&mut self.session, weights)?;
+        outputs.clear();
+        let data = self.data;
+        let scale = data.weight_scale();
+        let tile = self.session.plan().max_rows();
+        let mut total = 0.0;
+        for start in (0..data.rows()).step_by(tile) {
+            let n = tile.min(data.rows() - start);
+            let part = |values: &'a [f32], width: usize| &values[start * width..(start + n) * width];
+            copy(self.session.write(&self.slots[0], n), part(&data.x, data.inputs));
+            copy(self.session.write(&self.slots[1], n), part(&data.y, data.targets));
+            let target = self.session.write(&self.slots[2], n);
+            match &data.weights {
+                Some(w) => copy(target, part(w, 1)),
+                None => target.fill(T::ONE),
+            }
+            self.session.run(n);
+            total += self.session.read(&self.sum, n)[0].to_f64();
+            outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
+        }
+        Ok(total * scale / data.rows() as f64)
+    }
+}
+
+/// The mean loss of a network on rows, without smoothing, dropout and penalty, and its outputs.
+pub fn evaluate(network: &Network, data: &Dataset, loss: &Loss, threads: usize) -> Result<(f64, Vec<f32>), TrainError> {
+    data.check(network, loss)?;
+    let mut evaluator = Evaluator::<f32>::new(network, data, loss, Arc::new(Pool::new(threads)))?;
+    let mut outputs = Vec::new();
+    let mean = evaluator.run(&network.weights, &mut outputs)?;
+    Ok((mean, outputs))
+}

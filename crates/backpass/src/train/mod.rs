@@ -1,0 +1,368 @@
+//! Training: options, data, history, and the reason for stopping.
+
+mod data;
+mod diagnose;
+mod evaluate;
+mod lbfgs;
+mod objective;
+mod run;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::autodiff::DifferentiateError;
+use crate::builder::BuildErrors;
+use crate::compile::CompileError;
+use crate::loss::Loss;
+use crate::nn::{Network, Weights};
+use crate::optim::Optimizer;
+use crate::optim::schedule::Schedule;
+use crate::session::SessionError;
+use crate::spec::SpecError;
+
+pub use data::{DataError, Dataset};
+pub use evaluate::{Predictor, evaluate};
+pub use objective::Penalty;
+
+/// How many rows a step sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BatchSize {
+    /// All rows: exact gradient descent.
+    Full,
+    /// So many rows; 1 is stochastic gradient descent in its first sense.
+    Rows(usize),
+}
+
+/// How to train.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// What is minimised.
+    pub loss: Loss,
+    /// The update rule.
+    pub optimizer: Optimizer,
+    /// The largest learning rate; by default the optimiser's own.
+    pub learning_rate: Option<f64>,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Epochs during which the learning rate rises from 0, before the schedule.
+    pub warm_up: f64,
+    /// Rows per step.
+    pub batch_size: BatchSize,
+    /// The most epochs.
+    pub epochs: usize,
+    /// Stop when the watched value has not improved for so many epochs.
+    pub patience: Option<usize>,
+    /// The least change that counts as an improvement.
+    pub min_improvement: f64,
+    /// Whether the weights of the best epoch are restored at the end; needs validation rows.
+    pub restore_best: bool,
+    /// Stop after so much time.
+    pub time_budget: Option<Duration>,
+    /// Stop when the watched value is at least as good as this.
+    pub target: Option<f64>,
+    /// Penalties on weights, and decoupled weight decay.
+    pub penalty: Penalty,
+    /// Scale gradients to at most this joint norm.
+    pub clip_norm: Option<f64>,
+    /// Limit every gradient element to this size.
+    pub clip_value: Option<f64>,
+    /// Whether each epoch takes the rows in a new order.
+    pub shuffle: bool,
+    /// Where all random numbers come from.
+    pub seed: u64,
+    /// Threads; they never change the result.
+    pub threads: usize,
+    /// Compute in f64 instead of f32.
+    pub double_precision: bool,
+    /// When another thread sets this, training stops after the step at hand.
+    pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        TrainOptions {
+            loss: Loss::Squared(crate::loss::Squared),
+            optimizer: Optimizer::Adam(crate::optim::Adam::default()),
+            learning_rate: None,
+            schedule: Schedule::Constant,
+            warm_up: 0.0,
+            batch_size: BatchSize::Rows(32),
+            epochs: 100,
+            patience: None,
+            min_improvement: 0.0,
+            restore_best: true,
+            time_budget: None,
+            target: None,
+            penalty: Penalty::default(),
+            clip_norm: None,
+            clip_value: None,
+            shuffle: true,
+            seed: 0,
+            threads: 1,
+            double_precision: false,
+            interrupt: None,
+        }
+    }
+}
+
+/// Why training could not start.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// An option outside its range.
+    #[error("{option} is {found}, it must be {expected}")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// Its value.
+        found: f64,
+        /// The allowed values in words.
+        expected: &'static str,
+    },
+    /// Data that do not fit the network.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A wrong choice of loss or schedule.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The step graph could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildErrors),
+    /// The network cannot be differentiated.
+    #[error(transparent)]
+    Differentiate(#[from] DifferentiateError),
+    /// The step could not be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The step could not be run.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl TrainOptions {
+    /// Checks every number.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let positive = |option, value: Option<f64>| match value {
+            Some(found) if !(found > 0.0 && found.is_finite()) => {
+                Err(TrainError::Option { option, found, expected: "a number greater than 0" })
+            }
+            _ => Ok(()),
+        };
+        let not_negative = |option, found: f64| {
+            let ok = found >= 0.0 && found.is_finite();
+            if ok { Ok(()) } else { Err(TrainError::Option { option, found, expected: "a number of at least 0" }) }
+        };
+        let rows = if let BatchSize::Rows(n) = self.batch_size { n as f64 } else { 1.0 };
+        positive("the batch size", Some(rows))?;
+        positive("the number of epochs", Some(self.epochs as f64))?;
+        positive("the learning rate", self.learning_rate)?;
+        positive("the clipping norm", self.clip_norm)?;
+        positive("the clipping value", self.clip_value)?;
+        positive("the number of threads", Some(self.threads as f64))?;
+        not_negative("the warm-up", self.warm_up)?;
+        not_negative("the minimum improvement", self.min_improvement)?;
+        not_negative("the L1 penalty", self.penalty.l1)?;
+        not_negative("the L2 penalty", self.penalty.l2)?;
+        not_negative("the weight decay", self.penalty.decay.unwrap_or(0.0))?;
+        self.loss.check()?;
+        Ok(())
+    }
+}
+
+/// One epoch of a training run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epoch {
+    /// The number of the epoch, from 1.
+    pub epoch: usize,
+    /// Mean loss over the training rows as they were seen during the epoch, without penalty.
+    pub train_loss: f64,
+    /// The penalty on the weights at the end of the epoch; what is minimised is the sum of the two.
+    pub penalty: f64,
+    /// Mean loss over the validation rows after the epoch, without smoothing, dropout and penalty.
+    pub validation_loss: Option<f64>,
+    /// What else was measured on the validation rows.
+    pub metrics: Vec<(String, f64)>,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Seconds since training began.
+    pub seconds: f64,
+}
+
+/// Why training stopped, with the evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StopReason {
+    /// All epochs are done.
+    Epochs {
+        /// How many.
+        epochs: usize,
+    },
+    /// The watched value has not improved for a while.
+    Patience {
+        /// What was watched.
+        watched: String,
+        /// The best value.
+        best: f64,
+        /// Its epoch.
+        best_epoch: usize,
+        /// Epochs since.
+        patience: usize,
+    },
+    /// The time is over.
+    TimeBudget {
+        /// The budget in seconds.
+        seconds: f64,
+    },
+    /// The target has been reached.
+    Target {
+        /// What was watched.
+        watched: String,
+        /// Its value.
+        value: f64,
+        /// The target.
+        target: f64,
+    },
+    /// The gradient is zero for all practical purposes (L-BFGS).
+    Converged {
+        /// Largest absolute gradient element.
+        gradient: f64,
+    },
+    /// No step along the search direction lowers the loss any more (L-BFGS).
+    LineSearch {
+        /// Largest absolute gradient element.
+        gradient: f64,
+    },
+    /// A value became NaN or infinite.
+    Diverged(Divergence),
+    /// Somebody asked to stop.
+    Interrupted,
+}
+
+/// Where a training run first left the finite numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step of the whole run, from 1.
+    pub step: u64,
+    /// The first bad node in words, with its scope; empty when the step could not be replayed.
+    pub node: String,
+    /// Its first bad value.
+    pub value: f64,
+    /// What would help.
+    pub help: &'static str,
+}
+
+impl StopReason {
+    /// A short name for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StopReason::Epochs { .. } => "epochs",
+            StopReason::Patience { .. } => "patience",
+            StopReason::TimeBudget { .. } => "time_budget",
+            StopReason::Target { .. } => "target",
+            StopReason::Converged { .. } => "converged",
+            StopReason::LineSearch { .. } => "line_search",
+            StopReason::Diverged(_) => "diverged",
+            StopReason::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopReason::Epochs { epochs } => write!(f, "all {epochs} epochs are done"),
+            StopReason::Patience { watched, best, best_epoch, patience } => {
+                write!(f, "{watched} has not improved for {patience} epochs (best {best:.5} at epoch {best_epoch})")
+            }
+            StopReason::TimeBudget { seconds } => write!(f, "the time budget of {seconds} s is used up"),
+            StopReason::Target { watched, value, target } => {
+                write!(f, "{watched} is {value:.5}, the target was {target}")
+            }
+            StopReason::Converged { gradient } => {
+                write!(f, "converged: the largest gradient element is {gradient:.1e}")
+            }
+            StopReason::LineSearch { gradient } => {
+                write!(f, "no step lowers the loss any more (largest gradient element {gradient:.1e})")
+            }
+            StopReason::Diverged(d) if d.node.is_empty() => {
+                write!(f, "diverged in epoch {}, step {}: the loss is {}", d.epoch, d.step, d.value)
+            }
+            StopReason::Diverged(d) => {
+                write!(f, "diverged in epoch {}, step {}: {} first became {}", d.epoch, d.step, d.node, d.value)
+            }
+            StopReason::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+/// What a training run did.
+#[derive(Clone, Debug)]
+pub struct TrainReport {
+    /// Every epoch.
+    pub history: Vec<Epoch>,
+    /// The epoch whose weights were kept.
+    pub best_epoch: usize,
+    /// What was watched, with its best value.
+    pub watched: (String, f64),
+    /// Why it ended.
+    pub stop: StopReason,
+    /// Seconds from start to end.
+    pub seconds: f64,
+    /// Rows seen by all steps together.
+    pub rows: u64,
+}
+
+/// A measure of outputs on the validation rows.
+pub struct Metric<'a> {
+    /// Its name.
+    pub name: String,
+    /// Whether larger is better.
+    pub higher_is_better: bool,
+    /// Computes it from the outputs, row by row.
+    pub compute: Box<dyn Fn(&[f32]) -> f64 + 'a>,
+}
+
+/// The rows that training is watched on.
+#[derive(Default)]
+pub struct Validation<'a> {
+    /// The rows; without them the training loss is watched.
+    pub data: Option<&'a Dataset>,
+    /// What else to measure on them each epoch.
+    pub metrics: Vec<Metric<'a>>,
+    /// Which metric decides about patience and best weights, instead of the loss.
+    pub watch: Option<usize>,
+}
+
+/// Trains `network` in place and says what happened; `observe` is called after every epoch.
+///
+/// Divergence is a result, not an error: the best weights seen before it are kept.
+pub fn train(
+    network: &mut Network,
+    data: &Dataset,
+    validation: &Validation<'_>,
+    options: &TrainOptions,
+    observe: &mut dyn FnMut(&Epoch),
+) -> Result<TrainReport, TrainError> {
+    options.check()?;
+    data.check(network, &options.loss)?;
+    if let Some(rows) = validation.data {
+        rows.check(network, &options.loss)?;
+    }
+    match (&options.optimizer, options.double_precision) {
+        (Optimizer::Lbfgs(o), _) => lbfgs::train(network, data, validation, options, o.memory as usize, observe),
+        (_, true) => run::train::<f64>(network, data, validation, options, observe),
+        (_, false) => run::train::<f32>(network, data, validation, options, observe),
+    }
+}
+
+/// Copies of the parameter values of a session, by name.
+pub(crate) fn read_weights<T: backpass_kernels::Real>(
+    session: &crate::Session<T>,
+    names: &Weights,
+) -> Result<Weights, SessionError> {
+    let read = |name: &String| Ok((name.clone(), session.get(crate::compile::SlotKind::Parameter, name, 0)?));
+    names.keys().map(read).collect()
+}
