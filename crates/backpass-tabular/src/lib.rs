@@ -24,11 +24,19 @@
 //! ```
 
 mod date;
+mod encode;
 mod error;
+mod file;
+mod fit;
+mod fit_error;
+mod generate;
 mod infer;
 pub mod metrics;
+mod model;
 mod number;
+mod options;
 mod read;
+mod runner;
 mod schema;
 mod split;
 mod suggest;
@@ -37,14 +45,20 @@ mod task;
 mod write;
 
 pub use date::DateFormat;
+pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
+pub use file::write_file;
+pub use fit::{Fitted, Summary, Watcher, fit, fit_with};
+pub use fit_error::{FitError, FitErrorKind, ModelProblem};
+pub use generate::{DATA_SETS, DataSet};
 pub use infer::{InferOptions, KindName, MISSING};
 pub use metrics::Metrics;
+pub use model::{Manifest, Model, Predictions};
 pub use number::Notation;
+pub use options::FitOptions;
 pub use read::{Format, ReadOptions, STANDARD_INPUT, read, read_from};
 pub use schema::{ColumnSchema, Kind, Level, Schema};
 pub use split::{Split, Strategy, folds, holdout};
-pub use suggest::suggest;
 pub use table::{Cells, Column, Table, TextCells};
 pub use task::{Target, Task, TaskName};
 pub use write::write_csv;

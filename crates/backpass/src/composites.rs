@@ -79,10 +79,16 @@ pub const TABLE: &[Composite] = &[
             Ok(clamp(x[0], low, high))
         },
     },
-    simple("hard_sigmoid", "clamp(x/6 + 1/2, 0, 1)", "sigmoid in three straight lines", "Howard et al. 2019", |x, _| {
-        Ok(hard_sigmoid(x[0]))
+    simple(
+        "hard_sigmoid",
+        "clamp(x/6 + 1/2, 0, 1)",
+        "sigmoid in three straight lines",
+        "Howard et al. 2019",
+        |x, _| Ok(hard_sigmoid(x[0])),
+    ),
+    simple("hard_tanh", "clamp(x, -1, 1)", "tanh in three straight lines", "Collobert 2004", |x, _| {
+        Ok(hard_tanh(x[0]))
     }),
-    simple("hard_tanh", "clamp(x, -1, 1)", "tanh in three straight lines", "Collobert 2004", |x, _| Ok(hard_tanh(x[0]))),
     simple("hard_swish", "x · hard_sigmoid(x)", "SiLU with the hard sigmoid", "Howard et al. 2019", |x, _| {
         Ok(hard_swish(x[0]))
     }),

@@ -136,12 +136,12 @@ fn orthogonal(rows: usize, columns: usize, gain: f64, random: &mut Stream) -> Ar
         }
         let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
         if norm > 1e-6 {
-            basis.push(vector.into_iter().map(|v| gain * v / norm).collect());
+            basis.push(vector.into_iter().map(|v| v / norm).collect());
         }
     }
     Array::from_fn(&[rows, columns], |i| {
         let (row, column) = (i / columns, i % columns);
-        if rows <= columns { basis[row][column] } else { basis[column][row] }
+        gain * if rows <= columns { basis[row][column] } else { basis[column][row] }
     })
 }
 

@@ -1,5 +1,7 @@
 //! The reference interpreter: slow, obvious, f64, and it keeps every value. It defines what a graph means.
 
+use backpass_kernels::Real;
+
 use crate::array::Array;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
@@ -82,9 +84,9 @@ pub fn interpret(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, Inte
     interpret_with(graph, values, |v| v)
 }
 
-/// As [`interpret`], rounding every element to f32 after each node: overflow happens where it does in f32.
-pub fn interpret_f32(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, InterpretError> {
-    interpret_with(graph, values, |v| f64::from(v as f32))
+/// As [`interpret`], rounding every element to `T` after each node: overflow happens where it does in `T`.
+pub fn interpret_as<T: Real>(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, InterpretError> {
+    interpret_with(graph, values, |v| T::from_f64(v).to_f64())
 }
 
 fn interpret_with(

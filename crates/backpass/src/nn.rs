@@ -4,11 +4,67 @@ use std::collections::BTreeMap;
 
 use crate::array::Array;
 use crate::builder::{BuildErrors, Builder, Expr};
-use crate::graph::{Graph, ScopeKind};
+use crate::composites::dropout;
+use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::init::Init;
 use crate::ops::{self, Attributes, Category, Op};
 use crate::shape::Shape;
 use crate::spec::{self, SpecError};
+
+/// Why a network cannot be built, trained or run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// A number that a layer cannot have.
+    #[error("the {what} of {layer} is {found}, it must be {expected}")]
+    Layer {
+        /// Which layer.
+        layer: String,
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+        /// The allowed values in words.
+        expected: &'static str,
+    },
+    /// The input `x` or the output `y` is not there.
+    #[error("the graph has no {what}; a network needs an input `x` and an output `y`")]
+    Missing {
+        /// Which of the two.
+        what: &'static str,
+    },
+    /// The input `x` or the output `y` is not made of rows.
+    #[error("the {what} has shape {found}, a network needs [batch, n]")]
+    Shape {
+        /// Which of the two.
+        what: &'static str,
+        /// Its shape.
+        found: Shape,
+    },
+    /// A parameter without a value, or with one of another shape.
+    #[error("the parameter `{name}` has no value of its shape {shape}")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        shape: Shape,
+    },
+    /// An input that no row has a value for.
+    #[error("the graph has an input `{name}`; a network takes everything from `x`")]
+    Input {
+        /// Its name.
+        name: String,
+    },
+    /// A parameter that the graph changes by itself.
+    #[error("the graph updates its parameter `{name}`; that is what training does")]
+    Update {
+        /// Its name.
+        name: String,
+    },
+    /// The graph could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildErrors),
+}
 
 /// The activation of a layer: an activation operator, or none (identity).
 #[derive(Clone, Debug, PartialEq)]
@@ -107,6 +163,22 @@ impl Mlp {
         Mlp { inputs, layers }
     }
 
+    /// Checks every number.
+    pub fn check(&self) -> Result<(), NetworkError> {
+        let check = |layer: &str, what, found: f64, ok: bool, expected| {
+            if ok { Ok(()) } else { Err(NetworkError::Layer { layer: layer.to_string(), what, found, expected }) }
+        };
+        check("the network", "number of inputs", self.inputs as f64, self.inputs > 0, "at least 1")?;
+        check("the network", "number of layers", self.layers.len() as f64, !self.layers.is_empty(), "at least 1")?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let name = self.layer_name(index);
+            check(&name, "number of units", layer.units as f64, layer.units > 0, "at least 1")?;
+            let dropout = layer.dropout;
+            check(&name, "dropout", dropout, (0.0..1.0).contains(&dropout), "at least 0 and less than 1")?;
+        }
+        Ok(())
+    }
+
     /// The name of layer `index`: `hidden1`, `hidden2`, …, `output`.
     pub fn layer_name(&self, index: usize) -> String {
         if index + 1 == self.layers.len() { "output".to_string() } else { format!("hidden{}", index + 1) }
@@ -124,7 +196,7 @@ impl Mlp {
                 let b = builder.parameter(&format!("{name}.b"), Shape::fixed(&[layer.units]));
                 let y = layer.activation.apply(value.matmul(w) + b);
                 match step {
-                    Some(step) if layer.dropout > 0.0 => dropout(y, step, layer.dropout, seed ^ index as u64),
+                    Some(step) if layer.dropout > 0.0 => dropout(y, step, layer.dropout, layer_key(seed, index)),
                     _ => y,
                 }
             });
@@ -134,7 +206,8 @@ impl Mlp {
     }
 
     /// Builds the network and draws its weights.
-    pub fn build(&self, seed: u64) -> Result<Network, BuildErrors> {
+    pub fn build(&self, seed: u64) -> Result<Network, NetworkError> {
+        self.check()?;
         let graph = |training: bool| {
             let builder = Builder::new();
             let x = builder.input("x", Shape::batch(&[self.inputs]));
@@ -149,9 +222,8 @@ impl Mlp {
         for (index, layer) in self.layers.iter().enumerate() {
             let name = self.layer_name(index);
             let init = layer.init.unwrap_or_else(|| layer.activation.default_init());
-            // Each layer has its own stream, so a wider layer leaves the others' weights as they are.
-            let key = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1);
-            weights.insert(format!("{name}.W"), init.draw(fan_in, layer.units, key).map(|v| f64::from(v as f32)));
+            let drawn = init.draw(fan_in, layer.units, layer_key(seed, index));
+            weights.insert(format!("{name}.W"), drawn.map(|v| f64::from(v as f32)));
             weights.insert(format!("{name}.b"), Array::filled(&[layer.units], 0.0));
             fan_in = layer.units;
         }
@@ -159,14 +231,10 @@ impl Mlp {
     }
 }
 
-/// Inverted dropout: each value is dropped with probability `rate`, the others are divided by `1 - rate`, so that the
-/// expected value stays (Srivastava et al. 2014). Nothing is stored: the mask is a function of `key`, `step`, element.
-pub fn dropout<'b>(x: Expr<'b>, step: Expr<'b>, rate: f64, key: u64) -> Expr<'b> {
-    let builder = x.builder();
-    builder.scope("dropout", ScopeKind::Function, || {
-        let random = builder.push(ops::RandomUniform { key, shape: x.shape() }, &[step]);
-        random.compare(ops::Relation::GreaterEqual, rate).select(x * (1.0 / (1.0 - rate)), 0.0)
-    })
+/// The key of a layer's random numbers. Each has its own, so a wider layer leaves the others' weights as they are; step 0
+/// is for weights, later steps are for dropout.
+fn layer_key(seed: u64, index: usize) -> u64 {
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1)
 }
 
 /// Parameter values by name.
@@ -193,9 +261,38 @@ impl Network {
         Network { training: graph.clone(), graph, weights }
     }
 
+    /// Checks that rows can go through: an input `x` of shape [batch, …], an output `y` of shape [batch, n], a value for
+    /// every parameter, and nothing else to be given, but for the step number in training.
+    pub fn check(&self) -> Result<(), NetworkError> {
+        for (graph, step) in [(&self.graph, ""), (&self.training, "step")] {
+            let missing = |what| NetworkError::Missing { what };
+            let x = graph.shape(input(graph, "x").ok_or(missing("input `x`"))?);
+            let y = graph.shape(graph.output("y").ok_or(missing("output `y`"))?);
+            for (what, shape, fits) in [("input `x`", x, true), ("output `y`", y, y.rank() == 2)] {
+                if !fits || !shape.is_batched() || shape.extent().fixed == 0 {
+                    return Err(NetworkError::Shape { what, found: shape.clone() });
+                }
+            }
+            let mut names = graph.inputs().map(|id| graph.name(id));
+            if let Some(name) = names.find(|&name| name != "x" && name != step) {
+                return Err(NetworkError::Input { name: name.to_string() });
+            }
+            if let Some(&(parameter, _)) = graph.updates().first() {
+                return Err(NetworkError::Update { name: graph.name(parameter).to_string() });
+            }
+            for id in graph.parameters() {
+                let (name, shape) = (graph.name(id), graph.shape(id));
+                if self.weights.get(name).is_none_or(|w| w.shape() != shape.resolve(0)) {
+                    return Err(NetworkError::Parameter { name: name.to_string(), shape: shape.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The number of inputs.
     pub fn inputs(&self) -> usize {
-        self.graph.named("x").map_or(0, |id| self.graph.shape(id).extent().fixed)
+        input(&self.graph, "x").map_or(0, |id| self.graph.shape(id).extent().fixed)
     }
 
     /// The number of outputs.
@@ -207,6 +304,11 @@ impl Network {
     pub fn parameter_count(&self) -> usize {
         self.weights.values().map(Array::len).sum()
     }
+}
+
+/// The input called `name`.
+pub(crate) fn input(graph: &Graph, name: &str) -> Option<NodeId> {
+    graph.inputs().find(|&id| graph.name(id) == name)
 }
 
 #[cfg(test)]

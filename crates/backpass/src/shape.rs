@@ -174,7 +174,9 @@ impl Shape {
 
     /// The number of elements.
     pub fn extent(&self) -> Extent {
-        let fixed = self.0.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).product();
+        let sizes = self.0.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 });
+        // A product beyond the address space stays too large to be placed.
+        let fixed = sizes.fold(1, usize::saturating_mul);
         Extent { fixed, batched: self.is_batched() }
     }
 
@@ -210,6 +212,9 @@ impl Shape {
     /// The shape with size 1 inserted at `axis`, or `None` where the batch would no longer lead.
     pub fn with_one(&self, axis: usize) -> Option<Shape> {
         let mut dims = self.0.clone();
+        if axis > dims.len() {
+            return None;
+        }
         dims.insert(axis, Dim::Fixed(1));
         Shape::new(dims)
     }

@@ -34,7 +34,7 @@ pub enum SpecError {
         known: String,
     },
     /// Text that is not of the form `name(parameter=value)`.
-    #[error("`{text}` is not a {what}\nhelp: write a name, or name(parameter=number)")]
+    #[error("cannot read the {what} `{text}`\nhelp: write a name, or name(parameter=number)")]
     Syntax {
         /// What was to be chosen.
         what: &'static str,
@@ -77,10 +77,22 @@ pub(crate) fn split(what: &'static str, text: &str) -> Result<(String, Attribute
     let mut attributes = Vec::new();
     for part in rest.split(',').map(str::trim).filter(|p| !p.is_empty()) {
         let (key, value) = part.split_once('=').ok_or_else(syntax)?;
-        let value: f64 = value.trim().parse().map_err(|_| syntax())?;
+        let value: f64 = value.trim().parse().ok().filter(|v: &f64| v.is_finite()).ok_or_else(syntax)?;
         attributes.push((key.trim().to_string(), Attribute::Number(value)));
     }
     Ok((name.replace('-', "_"), Attributes::new(attributes)))
+}
+
+/// Fails unless a parameter is in its range.
+pub(crate) fn range(
+    what: &'static str,
+    name: &'static str,
+    parameter: &'static str,
+    value: f64,
+    ok: bool,
+    range: &'static str,
+) -> Result<(), SpecError> {
+    if ok { Ok(()) } else { Err(SpecError::Range { what, name, parameter, value, range }) }
 }
 
 /// The error for a name that is not in the list.

@@ -70,3 +70,14 @@ pub fn compile(graph: &Graph, options: &CompileOptions) -> Result<Plan, CompileE
     let placement = place::place(&graph, &groups, options)?;
     Ok(lower::lower(graph, &groups, placement, options.max_rows))
 }
+/// The stages of a compilation as text: the graph after each pass, the groups, the plan.
+pub fn explain_stages(graph: &Graph, options: &CompileOptions) -> Result<String, CompileError> {
+    let plan = compile(graph, options)?;
+    let mut text = format!(";; graph\n{graph}");
+    let mut current = graph.clone();
+    for pass in PASSES.iter().filter(|_| options.passes) {
+        current = (pass.run)(&current);
+        text += &format!(";; {}\n{current}", pass.name);
+    }
+    Ok(text + &format!(";; plan\n{plan}"))
+}

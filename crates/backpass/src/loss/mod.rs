@@ -1,10 +1,9 @@
 //! Losses: one file each, from one list. Classification losses work on logits, so they never take the log of zero.
 
-use crate::array::Array;
 use crate::builder::Expr;
 use crate::graph::ScopeKind;
 use crate::ops::{AttributeError, Attributes};
-use crate::spec::{Choice, SpecError, choices};
+use crate::spec::{Choice, SpecError, choices, range};
 
 /// What the project knows of one loss.
 pub trait LossFunction: Clone {
@@ -69,9 +68,7 @@ impl Loss {
     /// Checks the loss's own parameters.
     pub fn check(&self) -> Result<(), SpecError> {
         let name = self.choice().name;
-        let range = |parameter, value: f64, ok: bool, range| {
-            if ok { Ok(()) } else { Err(SpecError::Range { what: "loss", name, parameter, value, range }) }
-        };
+        let range = |parameter, value, ok, words| range("loss", name, parameter, value, ok, words);
         match self {
             Loss::Huber(l) => range("delta", l.delta, l.delta > 0.0, "greater than 0"),
             Loss::Quantile(l) => range("level", l.level, l.level > 0.0 && l.level < 1.0, "between 0 and 1"),
@@ -102,9 +99,4 @@ impl Loss {
 #[track_caller]
 fn mean_of_outputs(each: Expr<'_>) -> Expr<'_> {
     each.mean(1)
-}
-
-/// A constant scalar node.
-fn number<'b>(near: Expr<'b>, value: f64) -> Expr<'b> {
-    near.builder().constant(Array::scalar(value))
 }

@@ -1,6 +1,6 @@
 //! `softmax_cross_entropy`.
 
-use super::{Attributes, AttributeError, Choice, Expr, LossFunction, number};
+use super::{Attributes, AttributeError, Choice, Expr, LossFunction};
 
 /// `-ln softmax(o)_t` for class number t, computed as `ln Σ e^o - o_t`.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ impl LossFunction for SoftmaxCrossEntropy {
         let truth = if self.smoothing == 0.0 {
             truth
         } else {
-            truth * (1.0 - self.smoothing) + number(output, self.smoothing / classes as f64)
+            truth * (1.0 - self.smoothing) + self.smoothing / classes as f64
         };
         // The weights of `truth` sum to 1, so Σ truth·(lse - o) is lse - Σ truth·o.
         output.log_sum_exp(1) - (truth * output).sum(1)

@@ -1,6 +1,6 @@
 //! `adam`.
 
-use super::{AttributeError, Attributes, Choice, Expr, Update, UpdateRule, number};
+use super::{AttributeError, Attributes, Choice, Expr, Update, UpdateRule};
 
 /// `θ ← θ - η·m̂/(√v̂ + ε)` with bias-corrected running means m̂ of g and v̂ of g².
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +28,13 @@ impl UpdateRule for Adam {
     };
     const LEARNING_RATE: f64 = 0.001;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         let (mean, square) = (u.state("mean"), u.state("square"));
         let mean = u.keep(mean, mean * self.beta1 + u.gradient * (1.0 - self.beta1));
         let square = u.keep(square, square * self.beta2 + u.gradient * u.gradient * (1.0 - self.beta2));
-        let rate = u.learning_rate / (1.0 - number(u.step, self.beta1).pow(u.step));
-        let correction = (1.0 - number(u.step, self.beta2).pow(u.step)).sqrt();
+        let power = |beta: f64| u.step.builder().constant(beta).pow(u.step);
+        let rate = u.learning_rate / (1.0 - power(self.beta1));
+        let correction = (1.0 - power(self.beta2)).sqrt();
         u.parameter - mean / (square.sqrt() / correction + self.eps) * rate
     }
 

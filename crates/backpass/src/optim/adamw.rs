@@ -28,7 +28,7 @@ impl UpdateRule for AdamW {
     };
     const LEARNING_RATE: f64 = 0.001;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         let AdamW { beta1, beta2, eps } = *self;
         Adam { beta1, beta2, eps }.update(u)
     }

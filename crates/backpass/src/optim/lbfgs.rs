@@ -3,6 +3,8 @@
 use super::{AttributeError, Attributes, Choice, Expr, Update, UpdateRule};
 
 /// Limited-memory BFGS on the full batch in f64; one epoch is one iteration.
+///
+/// It finds its own step lengths: learning rate, schedule, clipping and decoupled weight decay play no part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lbfgs {
     /// How many past steps shape the curvature estimate.
@@ -24,7 +26,7 @@ impl UpdateRule for Lbfgs {
     };
     const LEARNING_RATE: f64 = 1.0;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         // Training runs its own loop for this rule; as a single step it is steepest descent.
         u.parameter - u.gradient * u.learning_rate
     }

@@ -3,13 +3,12 @@
 
 pub mod schedule;
 
-use crate::array::Array;
 use crate::builder::{Builder, Expr};
 use crate::ops::{AttributeError, Attributes};
-use crate::spec::{Choice, choices};
+use crate::spec::{Choice, SpecError, choices, range};
 
 /// What an update rule sees of one parameter.
-pub struct Update<'a, 'b> {
+pub struct Update<'b> {
     /// The parameter.
     pub parameter: Expr<'b>,
     /// ∂loss/∂parameter, clipped.
@@ -18,18 +17,13 @@ pub struct Update<'a, 'b> {
     pub learning_rate: Expr<'b>,
     /// The number of this step, counted from 1, a scalar.
     pub step: Expr<'b>,
-    pub(crate) states: &'a mut Vec<String>,
 }
 
-impl<'b> Update<'_, 'b> {
+impl<'b> Update<'b> {
     /// A value of the parameter's shape that the optimiser keeps between steps; it starts at zero.
-    pub fn state(&mut self, name: &str) -> Expr<'b> {
-        let builder = self.parameter.builder();
-        let parameter = builder.with_graph(|g| g.name(self.parameter.id()).to_string());
-        let full = format!("{parameter}:{name}");
-        let state = builder.parameter(&full, self.parameter.shape());
-        self.states.push(full);
-        state
+    pub fn state(&self, name: &str) -> Expr<'b> {
+        let full = self.builder().with_graph(|g| format!("{}:{name}", g.name(self.parameter.id())));
+        self.builder().parameter(&full, self.parameter.shape())
     }
 
     /// Declares the next value of a state.
@@ -52,7 +46,7 @@ pub trait UpdateRule: Clone {
     const LEARNING_RATE: f64;
 
     /// Adds nodes for the new value of the parameter.
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b>;
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b>;
 
     /// The rule from the attributes of its text form.
     fn parse(attributes: &mut Attributes) -> Result<Self, AttributeError>;
@@ -78,7 +72,7 @@ choices! {
 
 impl Optimizer {
     /// Adds nodes for the new value of one parameter.
-    pub fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    pub fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         match self {
             Optimizer::Sgd(o) => o.update(u),
             Optimizer::Momentum(o) => o.update(u),
@@ -103,6 +97,31 @@ impl Optimizer {
         }
     }
 
+    /// Checks the rule's own parameters.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let name = self.choice().name;
+        let share = |parameter, value: f64| {
+            let ok = (0.0..1.0).contains(&value);
+            range("optimiser", name, parameter, value, ok, "at least 0 and less than 1")
+        };
+        let positive = |parameter, value: f64| {
+            range("optimiser", name, parameter, value, value > 0.0 && value.is_finite(), "greater than 0")
+        };
+        match self {
+            Optimizer::Sgd(_) => Ok(()),
+            Optimizer::Momentum(Momentum { momentum }) | Optimizer::Nesterov(Nesterov { momentum }) => {
+                share("momentum", *momentum)
+            }
+            Optimizer::RmsProp(RmsProp { decay, eps }) => share("decay", *decay).and(positive("eps", *eps)),
+            Optimizer::Adam(Adam { beta1, beta2, eps }) | Optimizer::AdamW(AdamW { beta1, beta2, eps }) => {
+                share("beta1", *beta1).and(share("beta2", *beta2)).and(positive("eps", *eps))
+            }
+            Optimizer::Lbfgs(Lbfgs { memory }) => {
+                range("optimiser", name, "memory", *memory, *memory >= 1.0 && memory.is_finite(), "at least 1")
+            }
+        }
+    }
+
     /// The decoupled weight decay to use when none is given.
     pub fn default_weight_decay(&self) -> f64 {
         if let Optimizer::AdamW(_) = self { 0.01 } else { 0.0 }
@@ -121,9 +140,4 @@ pub fn clip_norm<'b>(gradients: &[Expr<'b>], limit: f64) -> Vec<Expr<'b>> {
 /// Limits every element of the gradients to ±`limit`.
 pub fn clip_value<'b>(gradients: &[Expr<'b>], limit: f64) -> Vec<Expr<'b>> {
     gradients.iter().map(|g| g.minimum(limit).maximum(-limit)).collect()
-}
-
-/// A constant scalar node.
-fn number<'b>(near: Expr<'b>, value: f64) -> Expr<'b> {
-    near.builder().constant(Array::scalar(value))
 }

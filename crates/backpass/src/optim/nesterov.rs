@@ -24,7 +24,7 @@ impl UpdateRule for Nesterov {
     };
     const LEARNING_RATE: f64 = 0.01;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         let velocity = u.state("velocity");
         let next = u.keep(velocity, velocity * self.momentum + u.gradient);
         u.parameter - (u.gradient + next * self.momentum) * u.learning_rate

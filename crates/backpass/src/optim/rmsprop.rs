@@ -26,7 +26,7 @@ impl UpdateRule for RmsProp {
     };
     const LEARNING_RATE: f64 = 0.001;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         let square = u.state("square");
         let next = u.keep(square, square * self.decay + u.gradient * u.gradient * (1.0 - self.decay));
         u.parameter - u.gradient / (next.sqrt() + self.eps) * u.learning_rate

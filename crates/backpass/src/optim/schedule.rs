@@ -25,7 +25,7 @@ pub enum Schedule {
         /// The share of training that rises.
         rise: f64,
     },
-    /// Times `factor` when the validation loss has not improved for `patience` epochs.
+    /// Times `factor` when the watched value has not improved for `patience` epochs.
     Plateau {
         /// Epochs without improvement.
         patience: f64,
@@ -53,12 +53,7 @@ impl Schedule {
             formula: "two half cosines, 1/25 → 1 → 1/10000",
             source: "Smith and Topin 2018",
         },
-        Choice {
-            name: "plateau",
-            summary: "drops when the validation loss stalls",
-            formula: "factor^drops",
-            source: "",
-        },
+        Choice { name: "plateau", summary: "drops when the watched value stalls", formula: "factor^drops", source: "" },
     ];
 
     /// Reads `name` or `name(parameter=value)`.
@@ -84,8 +79,28 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The factor at a moment: `progress` is the share of all planned steps that is done, `epoch` counts from 0, `drops`
-    /// is how often a plateau was met.
+    /// Checks the schedule's own parameters.
+    pub fn check(self) -> Result<(), SpecError> {
+        let (share, whole) = ("from 0 to 1", "at least 1");
+        let range = |name, parameter, value, ok, words| spec::range(WHAT, name, parameter, value, ok, words);
+        let factor_in = |name, factor: f64| {
+            range(name, "factor", factor, factor > 0.0 && factor <= 1.0, "greater than 0 and at most 1")
+        };
+        match self {
+            Schedule::Constant => Ok(()),
+            Schedule::Step { every, factor } => {
+                range("step", "every", every, every >= 1.0, whole).and(factor_in("step", factor))
+            }
+            Schedule::Cosine { floor } => range("cosine", "floor", floor, (0.0..=1.0).contains(&floor), share),
+            Schedule::OneCycle { rise } => range("one_cycle", "rise", rise, (0.0..=1.0).contains(&rise), share),
+            Schedule::Plateau { patience, factor } => {
+                range("plateau", "patience", patience, patience >= 1.0, whole).and(factor_in("plateau", factor))
+            }
+        }
+    }
+
+    /// The factor at a moment after the warm-up: `progress` is the share of the steps that is done, `epoch` counts from 0,
+    /// `drops` is how often a plateau was met.
     pub fn factor(self, progress: f64, epoch: usize, drops: u32) -> f64 {
         let half_cosine =
             |from: f64, to: f64, t: f64| to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * t).cos());

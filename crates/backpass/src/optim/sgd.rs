@@ -15,7 +15,7 @@ impl UpdateRule for Sgd {
     };
     const LEARNING_RATE: f64 = 0.1;
 
-    fn update<'b>(&self, u: &mut Update<'_, 'b>) -> Expr<'b> {
+    fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         u.parameter - u.gradient * u.learning_rate
     }
 

@@ -10,6 +10,8 @@ pub(super) const MAX_ERRORS: usize = 100;
 const WINDOW: usize = 100;
 /// Names longer than this get no suggestion: comparing them would take long, and they are no slips.
 const LONGEST_NAME: usize = 100;
+/// Names among which a suggestion is looked for.
+const CANDIDATES: usize = 1000;
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,8 @@ impl ParseError {
         if name.len() > LONGEST_NAME {
             return self;
         }
-        match closest(name, candidates.into_iter().filter(|c| c.len() <= LONGEST_NAME)) {
+        let usable = |c: &&str| c.len() <= LONGEST_NAME && *c != name;
+        match closest(name, candidates.into_iter().filter(usable).take(CANDIDATES)) {
             Some(candidate) => self.help(format!("did you mean `{candidate}`?")),
             None => self,
         }
@@ -113,8 +116,10 @@ fn underline(source: &str, span: Span) -> (String, usize, usize) {
     let start = source[..source.len() - rest.len()].rfind('\n').map_or(0, |at| at + 1);
     let first = column.saturating_sub(WINDOW / 2);
     let line = source[start..].lines().next().unwrap_or("");
-    let mut shown: String = line.chars().skip(first).take(WINDOW).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let marked = rest[..span.end.saturating_sub(span.start).min(rest.len())].lines().next().unwrap_or("").chars().count();
+    let mut shown: String =
+        line.chars().skip(first).take(WINDOW).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let marked =
+        rest[..span.end.saturating_sub(span.start).min(rest.len())].lines().next().unwrap_or("").chars().count();
     let marked = marked.min(WINDOW + first - column).max(1);
     let mut before = column - first;
     if line.chars().nth(first + WINDOW).is_some() {

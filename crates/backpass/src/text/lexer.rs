@@ -19,7 +19,8 @@ pub(super) enum Token<'s> {
 
 /// Longer symbols before their beginnings.
 const SYMBOLS: [&str; 23] = [
-    "<=", ">=", "==", "!=", "<", ">", "=", "+", "-", "*", "/", "@", "^", "'", "(", ")", "[", "]", "{", "}", ",", ":", ";",
+    "<=", ">=", "==", "!=", "<", ">", "=", "+", "-", "*", "/", "@", "^", "'", "(", ")", "[", "]", "{", "}", ",", ":",
+    ";",
 ];
 
 /// Names that stand for numbers.
@@ -145,7 +146,9 @@ impl<'s> Lexer<'s> {
             return self.quoted(start);
         }
         if let Some(symbol) = SYMBOLS.into_iter().find(|s| self.rest().starts_with(s)) {
-            symbol.chars().for_each(|_| drop(self.bump()));
+            for _ in symbol.chars() {
+                self.bump();
+            }
             return Token::Symbol(symbol);
         }
         self.bump();

@@ -20,7 +20,8 @@
 //!
 //! Names are made of letters, digits, `_` and `.`; others stand in backquotes, in which a backslash precedes a backslash,
 //! a backquote or `n` for a line break. Each name is defined once in the whole text, whatever its block, and definitions
-//! may stand in any order. Where no definition has a name, it means the output of that name.
+//! may stand in any order. Where no definition has a name, it means the output of that name. A line may break inside
+//! brackets. Brackets nest at most 200 deep, blocks 100; nothing else is limited.
 
 mod diagnostic;
 mod lexer;
@@ -52,20 +53,23 @@ fn graph(source: &str, shapes: Option<&[(&str, Shape)]>) -> Result<Graph, ParseE
     let builder = Builder::new();
     let mut resolver = Resolver::new(&builder, &program);
     resolver.free = shapes.map(|shapes| shapes.iter().cloned().collect());
-    let values = resolver.run();
-    resolver.declare_results(&values);
-    for (name, _) in shapes.unwrap_or_default().iter().filter(|_| resolver.errors.is_empty()) {
-        if !resolver.known.contains_key(*name) {
-            let error = ParseError::new(everything(source), format!("a shape is given for `{name}`, which is not used here"));
-            let error = error.suggest(name, resolver.known.keys().map(String::as_str));
-            resolver.errors.push(error);
+    resolver.run();
+    resolver.declare_results();
+    if resolver.errors.is_empty() {
+        for (name, _) in shapes.unwrap_or_default().iter().filter(|(name, _)| !resolver.known.contains_key(*name)) {
+            let message = format!("a shape is given for `{name}`, which is not used here");
+            let used = resolver.known.keys().map(String::as_str);
+            resolver.errors.push(ParseError::new(everything(source), message).suggest(name, used));
         }
     }
     finish(source, resolver.errors)?;
-    builder.finish().map_err(|errors| ParseErrors::new(source, vec![ParseError::new(everything(source), errors.to_string())]))
+    builder
+        .finish()
+        .map_err(|errors| ParseErrors::new(source, vec![ParseError::new(everything(source), errors.to_string())]))
 }
 
-/// Adds a formula to a graph under construction; `names` are the values it may use.
+/// Adds a formula to a graph under construction; `names` are the values it may use. After a mistake, nodes that nothing
+/// uses may be left behind.
 pub fn add_expression<'b>(
     builder: &'b Builder,
     source: &str,
@@ -80,9 +84,10 @@ pub fn add_expression<'b>(
     }
     let mut resolver = Resolver::new(builder, &program);
     resolver.known = names.iter().map(|(name, value)| (name.to_string(), *value)).collect();
-    let values = resolver.run();
+    resolver.run();
+    let value = resolver.value(0);
     finish(source, resolver.errors)?;
-    values.into_iter().next().flatten().ok_or_else(|| single(everything(source)))
+    value.ok_or_else(|| single(everything(source)))
 }
 
 fn read(source: &str) -> Result<Program, ParseErrors> {

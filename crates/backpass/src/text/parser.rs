@@ -4,6 +4,7 @@
 
 use super::diagnostic::{MAX_ERRORS, ParseError, Span};
 use super::lexer::{KEYWORDS, Token, is_label, tokens};
+use super::resolver::functions;
 use crate::array::Array;
 use crate::graph::ScopeKind;
 use crate::ops::{self, Attribute, Op, Relation};
@@ -33,7 +34,11 @@ pub(super) enum Action {
     Name(String),
     /// An infix, prefix or postfix operator; its operands lie on the stack.
     Operator(Op),
-    Call { function: String, operands: usize, attributes: Vec<NamedValue> },
+    Call {
+        function: String,
+        operands: usize,
+        attributes: Vec<NamedValue>,
+    },
 }
 
 /// One step of an expression.
@@ -115,6 +120,9 @@ struct Parser<'s> {
     program: Program,
 }
 
+/// Binding strength of comparisons, the weakest.
+const COMPARISON: u8 = 1;
+
 /// Binding strength of an infix operator and the operator.
 fn infix(symbol: &str) -> Option<(u8, Op)> {
     Some(match symbol {
@@ -129,8 +137,6 @@ fn infix(symbol: &str) -> Option<(u8, Op)> {
         }
     })
 }
-
-const COMPARISON: u8 = 1;
 
 impl<'s> Parser<'s> {
     fn run(&mut self) {
@@ -152,9 +158,10 @@ impl<'s> Parser<'s> {
                 }
             }
         }
-        if let Some(&(scope, span)) = self.open.last().filter(|_| self.program.errors.is_empty()) {
-            let name = &self.program.scopes[scope].name;
-            self.program.errors.push(ParseError::new(span, format!("the block of `{name}` is never closed\nhelp: add `}}`")));
+        let Program { scopes, errors, .. } = &mut self.program;
+        if let Some(&(scope, span)) = self.open.last().filter(|_| errors.is_empty()) {
+            let message = format!("the block of `{}` is never closed", scopes[scope].name);
+            errors.push(ParseError::new(span, message).help("add `}`"));
         }
     }
 
@@ -193,6 +200,11 @@ impl<'s> Parser<'s> {
 
     fn span(&self) -> Span {
         self.tokens[self.at].1
+    }
+
+    /// From `start` to the last token taken.
+    fn since(&self, start: Span) -> Span {
+        start.to(self.tokens[self.at.saturating_sub(1)].1)
     }
 
     fn eat(&mut self, symbol: &str) -> Option<Span> {
@@ -253,16 +265,27 @@ impl<'s> Parser<'s> {
             }
             None => {
                 let content = Content::Expression(Kind::Result, self.whole_expression()?);
-                (RESULT.to_string(), start.to(self.tokens[self.at - 1].1), content)
+                (RESULT.to_string(), self.since(start), content)
             }
         };
         match self.peek() {
             Token::Newline | Token::End | Token::Symbol(";" | "}") => {}
-            _ => return Err(self.unexpected("an operator or the end of the line")),
+            _ => return Err(self.unfinished()),
         }
         let scope = self.scope();
         self.program.statements.push(Statement { name, span, scope, content });
         Ok(())
+    }
+
+    /// The error that a statement goes on after its end.
+    fn unfinished(&mut self) -> ParseError {
+        let error = self.unexpected("an operator or the end of the line");
+        match self.tokens[self.at.saturating_sub(1)].0 {
+            Token::Name(name) if functions().any(|f| f == name) => {
+                error.help(format!("`{name}` is a function; write {name}(…)"))
+            }
+            _ => error,
+        }
     }
 
     /// Takes the keyword that begins a statement, if one does.
@@ -289,7 +312,9 @@ impl<'s> Parser<'s> {
 
     fn name(&mut self, expected: &str) -> Parsed<(String, Span)> {
         let name = match self.peek() {
-            Token::Name(name) if KEYWORDS.contains(name) => return Err(self.reserved()),
+            Token::Name(name) if KEYWORDS.contains(name) => {
+                return Err(self.unexpected("a name").help("a name that is also a keyword is written in backquotes"));
+            }
             Token::Name(name) => name.to_string(),
             Token::Quoted(name) => name.clone(),
             _ => return Err(self.unexpected(expected)),
@@ -297,10 +322,6 @@ impl<'s> Parser<'s> {
         let span = self.span();
         self.at += 1;
         Ok((name, span))
-    }
-
-    fn reserved(&mut self) -> ParseError {
-        self.unexpected("a name").help("a name that is also a keyword is written in backquotes")
     }
 
     fn declared_shape(&mut self) -> Parsed<Shape> {
@@ -311,7 +332,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Items between brackets with commas between them; a last comma does no harm.
-    fn list(&mut self, [open, close]: [&str; 2], mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    fn list(&mut self, [open, close]: [&'static str; 2], mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
         let start = self.open_bracket(open)?;
         while self.eat(close).is_none() {
             item(self)?;
@@ -357,7 +378,7 @@ impl<'s> Parser<'s> {
             parser.at += 1;
             Ok(())
         })?;
-        let span = start.to(self.tokens[self.at - 1].1);
+        let span = self.since(start);
         let shape = Shape::new(dims).ok_or_else(|| ParseError::new(span, "`batch` can only stand first in a shape"))?;
         check_size(&shape, span)?;
         Ok(shape)
@@ -386,7 +407,7 @@ impl<'s> Parser<'s> {
             if *sizes.get_or_insert_with(|| row.clone()) == row {
                 return Ok(());
             }
-            Err(ParseError::new(start.to(parser.tokens[parser.at - 1].1), "the rows of an array have equal sizes"))
+            Err(ParseError::new(parser.since(start), "the rows of an array have equal sizes"))
         })?;
         Ok([vec![count], sizes.unwrap_or_default()].concat())
     }
@@ -429,7 +450,8 @@ impl<'s> Parser<'s> {
         loop {
             let mut minus = None;
             while let Some(span) = self.eat("-") {
-                waiting.extend(minus.replace(span).map(|span| Step { action: Action::Operator(ops::Neg.into()), span }));
+                waiting
+                    .extend(minus.replace(span).map(|span| Step { action: Action::Operator(ops::Neg.into()), span }));
             }
             if let (Some(minus), &Token::Number(value)) = (minus, self.peek())
                 && !matches!(self.second(), Token::Symbol("^" | "'"))
@@ -480,7 +502,7 @@ impl<'s> Parser<'s> {
             }
             _ => return Err(self.unexpected("a value")),
         };
-        self.steps.push(Step { action, span: start.to(self.tokens[self.at - 1].1) });
+        self.steps.push(Step { action, span: self.since(start) });
         Ok(())
     }
 
@@ -496,7 +518,7 @@ impl<'s> Parser<'s> {
             let (name, _) = parser.name("the name of an attribute")?;
             parser.expect("=")?;
             let value = parser.attribute()?;
-            let span = start.to(parser.tokens[parser.at - 1].1);
+            let span = parser.since(start);
             if attributes.iter().any(|a| a.name == name) {
                 return Err(ParseError::new(span, format!("`{name}` is given twice")));
             }

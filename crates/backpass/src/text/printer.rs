@@ -28,6 +28,8 @@ const SHOWN_ELEMENTS: usize = 9;
 enum Strength {
     Comparison,
     Sum,
+    /// Read as strong as [`Strength::Product`], written in brackets inside one: `(a @ b)*c`.
+    Matrix,
     Product,
     Minus,
     Power,
@@ -66,11 +68,11 @@ fn formula(node: &Node, operand: impl Fn(NodeId) -> Formula) -> Formula {
     };
     match &node.op {
         Op::Constant(constant) => literal(&constant.value),
-        Op::Add(_) => infix(" + ", Sum, Sum, Product),
-        Op::Sub(_) => infix(" - ", Sum, Sum, Product),
+        Op::Add(_) => infix(" + ", Sum, Sum, Matrix),
+        Op::Sub(_) => infix(" - ", Sum, Sum, Matrix),
         Op::Mul(_) => infix("*", Product, Product, Minus),
         Op::Div(_) => infix("/", Product, Product, Minus),
-        Op::Matmul(matmul) if *matmul == Matmul::default() => infix(" @ ", Product, Product, Minus),
+        Op::Matmul(matmul) if *matmul == Matmul::default() => infix(" @ ", Matrix, Matrix, Minus),
         Op::Compare(compare) => infix(&format!(" {} ", compare.relation.symbol()), Comparison, Sum, Sum),
         Op::Pow(_) => infix("^", Power, Operand, Minus),
         Op::Neg(_) => {
@@ -114,7 +116,7 @@ fn literal(array: &Array) -> Formula {
             return;
         };
         text.push('[');
-        for (i, row) in data.chunks(data.len() / count.max(1)).enumerate() {
+        for (i, row) in data.chunks((data.len() / count.max(1)).max(1)).enumerate() {
             text.push_str(if i == 0 { "" } else { ", " });
             write(text, inner, row);
         }
@@ -134,7 +136,9 @@ pub fn expression(graph: &Graph, node: NodeId, max_depth: usize) -> String {
 fn shown(graph: &Graph, id: NodeId, depth: usize, left: &std::cell::Cell<usize>, outermost: bool) -> Formula {
     let node = graph.node(id);
     match (&node.name, &node.op) {
-        (Some(name), op) if !outermost || matches!(op, Op::Input(_) | Op::Parameter(_)) => Formula::operand(quote(name)),
+        (Some(name), op) if !outermost || matches!(op, Op::Input(_) | Op::Parameter(_)) => {
+            Formula::operand(quote(name))
+        }
         (_, Op::Constant(constant)) if constant.value.len() <= SHOWN_ELEMENTS => literal(&constant.value),
         (_, Op::Constant(_)) => Formula::operand("[…]"),
         _ if depth == 0 || left.get() == 0 => Formula::operand("…"),
@@ -231,15 +235,15 @@ fn inline(graph: &Graph, names: &[Option<String>]) -> Vec<bool> {
             formula(node, |id| drafts[id.index()].as_ref().map_or_else(|| Formula::operand(name(id)), |d| d.0.clone()))
         };
         let mut whole = draft(&drafts);
-        let width = |id: &NodeId, drafts: &[Option<(Formula, usize)>]| drafts[id.index()].as_ref().map(|d| d.0.width());
         let mut excess = whole.width().saturating_sub(COLUMNS);
         if excess > 0 {
-            let mut parts: Vec<(usize, NodeId)> =
-                node.args.iter().filter_map(|id| Some((width(id, &drafts)?, *id))).collect();
+            let width = |id: &NodeId| drafts[id.index()].as_ref().map(|(formula, _)| formula.width());
+            let parts = node.args.iter().enumerate().filter_map(|(at, id)| Some((width(id)?, at, id.index())));
+            let mut parts: Vec<(usize, usize, usize)> = parts.collect();
             parts.sort();
-            while let Some((width, id)) = parts.pop().filter(|_| excess > 0) {
+            while let Some((width, _, index)) = parts.pop().filter(|_| excess > 0) {
                 excess = excess.saturating_sub(width.saturating_sub(LABEL.len()));
-                drafts[id.index()] = None;
+                drafts[index] = None;
             }
             whole = draft(&drafts);
         }

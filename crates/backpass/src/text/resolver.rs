@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::diagnostic::{MAX_ERRORS, ParseError, Span};
-use super::parser::{Action, Content, Kind, NamedValue, Program, RESULT, Step, check_size};
+use super::parser::{Action, Content, Kind, NamedValue, Program, RESULT, Statement, Step, check_size};
 use crate::builder::{Builder, Expr};
 use crate::composites;
 use crate::graph::{Origin, ScopeId};
@@ -57,25 +57,30 @@ impl<'p, 'b> Resolver<'p, 'b> {
         }
     }
 
-    /// Builds everything and returns the value of each statement that has one.
-    pub fn run(&mut self) -> Vec<Option<Expr<'b>>> {
+    /// Builds everything that the statements define.
+    pub fn run(&mut self) {
         self.declare();
         for index in 0..self.program.statements.len() {
-            self.resolve(index);
+            if self.errors.len() < MAX_ERRORS {
+                self.resolve(index);
+            }
         }
-        let value = |state: &State<'b>| if let State::Done(value) = state { *value } else { None };
-        self.states.iter().map(value).collect()
+    }
+
+    /// The value of a statement, unless there was a mistake.
+    pub fn value(&self, statement: usize) -> Option<Expr<'b>> {
+        if let Some(State::Done(value)) = self.states.get(statement) { *value } else { None }
     }
 
     /// Adds the outputs and updates among the statements to the graph.
-    pub fn declare_results(&mut self, values: &[Option<Expr<'b>>]) {
-        for (statement, value) in self.program.statements.iter().zip(values) {
-            match (&statement.content, value) {
+    pub fn declare_results(&mut self) {
+        for (index, statement) in self.program.statements.iter().enumerate() {
+            match (&statement.content, self.value(index)) {
                 (Content::Expression(Kind::Output | Kind::Result, _), Some(value)) => {
-                    self.builder.output(&statement.name, *value);
+                    self.builder.output(&statement.name, value);
                 }
                 (Content::Expression(Kind::Update, _), Some(value)) => {
-                    let declared = self.update(values, &statement.name, statement.span, *value);
+                    let declared = self.update(&statement.name, statement.span, value);
                     self.check(declared);
                 }
                 _ => {}
@@ -83,22 +88,14 @@ impl<'p, 'b> Resolver<'p, 'b> {
         }
     }
 
-    fn update(
-        &self,
-        values: &[Option<Expr<'b>>],
-        name: &str,
-        span: Span,
-        value: Expr<'b>,
-    ) -> Result<Option<()>, ParseError> {
+    fn update(&self, name: &str, span: Span, value: Expr<'b>) -> Result<Option<()>, ParseError> {
+        let is_parameter = |s: &Statement| matches!(s.content, Content::Parameter(_));
         let statements = &self.program.statements;
-        let parameters = || statements.iter().filter(|s| matches!(s.content, Content::Parameter(_)));
-        let Some(&index) =
-            self.definitions.get(name).filter(|i| matches!(statements[**i].content, Content::Parameter(_)))
-        else {
+        let Some(index) = self.definitions.get(name).copied().filter(|&i| is_parameter(&statements[i])) else {
             let error = ParseError::new(span, format!("there is no parameter `{name}` to update"));
-            return Err(error.suggest(name, parameters().map(|s| s.name.as_str())));
+            return Err(error.suggest(name, statements.iter().filter(|s| is_parameter(s)).map(|s| s.name.as_str())));
         };
-        let Some(parameter) = values[index] else { return Ok(None) };
+        let Some(parameter) = self.value(index) else { return Ok(None) };
         let (expected, found) = (parameter.shape(), value.shape());
         if expected != found {
             let message = format!("`{name}` has shape {expected}, the value after the step has shape {found}");
@@ -207,6 +204,9 @@ impl<'p, 'b> Resolver<'p, 'b> {
             Content::Expression(kind, steps) => {
                 let mut stack = Vec::new();
                 for step in steps {
+                    if self.errors.len() == MAX_ERRORS {
+                        return None;
+                    }
                     let value = self.step(index, scope, step, &mut stack);
                     let value = self.check(value);
                     stack.push(value);
@@ -237,23 +237,28 @@ impl<'p, 'b> Resolver<'p, 'b> {
         };
         let operands = stack.split_off(stack.len().saturating_sub(operands));
         let Some(operands) = operands.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+        if let (Action::Operator(Op::Transpose(_)), [matrix]) = (&step.action, &operands[..])
+            && matrix.shape().rank() != 2
+        {
+            let error = ShapeError::Rank { op: "'", expected: 2, found: matrix.shape() };
+            return Err(ParseError::new(span, error.to_string()));
+        }
         let apply = || match &step.action {
             Action::Operator(op) => Ok(push(builder, op.clone(), &operands)),
             Action::Call { function, attributes, .. } => call(builder, function, &operands, attributes, span),
             Action::Constant(value) => Ok(builder.constant(value.clone())),
             Action::Name(name) => Err(unknown_function(name, span)),
         };
-        let value = builder
-            .catch(|| builder.stamped(scope, origin(span), apply))
-            .map_err(|errors| ParseError::new(span, errors.first().map_or(String::new(), |e| e.source.to_string())))??;
+        let value = builder.catch(|| builder.stamped(scope, origin(span), apply)).map_err(|errors| {
+            ParseError::new(span, errors.first().map_or(String::new(), |e| e.source.to_string()))
+        })??;
         check_size(&value.shape(), span)?;
         Ok(Some(value))
     }
 
     fn name(&mut self, user: usize, name: &str, span: Span) -> Result<Option<Expr<'b>>, ParseError> {
         if let Some(definition) = self.definition(user, name) {
-            let State::Done(value) = self.states[definition] else { return Ok(None) };
-            return Ok(value);
+            return Ok(self.value(definition));
         }
         if let Some(&value) = self.known.get(name) {
             return Ok(Some(value));
@@ -281,7 +286,7 @@ fn origin(span: Span) -> Origin {
 }
 
 /// The names that can be called.
-fn functions() -> impl Iterator<Item = &'static str> {
+pub(super) fn functions() -> impl Iterator<Item = &'static str> {
     let operators = ops::table().iter().filter(|e| instead(e.info.name).is_none()).map(|e| e.info.name);
     operators.chain(composites::TABLE.iter().map(|c| c.name)).chain(["ln", "min"])
 }
@@ -368,17 +373,17 @@ fn call<'b>(
 }
 
 /// An attribute error at the place of the attribute.
-fn attribute_error(
-    error: AttributeError,
-    attributes: &[NamedValue],
-    known: &[&'static str],
-    call: Span,
-) -> ParseError {
+fn attribute_error(error: AttributeError, attributes: &[NamedValue], known: &[&'static str], call: Span) -> ParseError {
     let place = |name: &str| attributes.iter().find(|a| a.name == name).map_or(call, |a| a.span);
-    match &error {
-        AttributeError::Missing { .. } => ParseError::new(call, error.to_string()),
-        AttributeError::Wrong { name, .. } => ParseError::new(place(name), error.to_string()),
-        AttributeError::Unknown { name } => {
+    let unknown = attributes.iter().find(|a| !known.contains(&a.name.as_str()));
+    match (&error, unknown) {
+        // What is missing may be there under a wrong name.
+        (AttributeError::Missing { .. }, Some(NamedValue { name, .. })) => {
+            attribute_error(AttributeError::Unknown { name: name.clone() }, attributes, known, call)
+        }
+        (AttributeError::Missing { .. }, None) => ParseError::new(call, error.to_string()),
+        (AttributeError::Wrong { name, .. }, _) => ParseError::new(place(name), error.to_string()),
+        (AttributeError::Unknown { name }, _) => {
             ParseError::new(place(name), error.to_string()).suggest(name, known.iter().copied())
         }
     }

@@ -90,12 +90,11 @@ impl Dataset {
         if self.targets == 0 { 0 } else { self.y.len() / self.targets }
     }
 
-    /// The factor that brings the mean weight to 1.
-    pub(crate) fn weight_scale(&self) -> f64 {
-        self.weights.as_ref().map_or(1.0, |w| {
-            let sum: f64 = w.iter().map(|&v| f64::from(v)).sum();
-            w.len() as f64 / sum
-        })
+    /// The weight of each row, scaled so that their mean is 1.
+    pub(crate) fn row_weights(&self) -> Vec<f64> {
+        let Some(weights) = &self.weights else { return vec![1.0; self.rows()] };
+        let sum: f64 = weights.iter().map(|&w| f64::from(w)).sum();
+        weights.iter().map(|&w| f64::from(w) * (weights.len() as f64 / sum)).collect()
     }
 
     /// Checks sizes and values against a network and a loss.

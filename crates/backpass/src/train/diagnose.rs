@@ -4,48 +4,55 @@ use backpass_kernels::Real;
 
 use crate::array::Array;
 use crate::compile::SlotKind;
-use crate::interpret::interpret_f32;
-use crate::session::SessionError;
-use crate::train::run::{Snapshot, Stepper};
+use crate::interpret::interpret_as;
+use crate::nn::Weights;
+use crate::session::{Session, SessionError};
+use crate::train::Divergence;
+use crate::train::run::Stepper;
 
-/// Replays an epoch from its start and interprets the first step that leaves a parameter, state or loss not finite:
-/// (step number, first bad node in words, its first bad value).
+pub(super) fn finite(values: &Weights) -> bool {
+    values.values().flat_map(Array::data).all(|v| v.is_finite())
+}
+
+/// Repeats an epoch from its start, which gives the same bits, up to the first step that leaves the loss, a parameter or
+/// a state not finite, and looks into that step.
 pub(super) fn diagnose<T: Real>(
     stepper: &mut Stepper<'_, T>,
-    before: &Snapshot,
+    before: Weights,
     epoch: usize,
     order: &[u32],
     rate: &dyn Fn(usize) -> f64,
-) -> Result<Option<(u64, String, f64)>, SessionError> {
-    for (name, value) in before {
-        stepper.session.set(SlotKind::Parameter, name, value)?;
-    }
-    let steps = stepper.steps_per_epoch();
+) -> Result<Divergence, SessionError> {
+    stepper.restore(&before)?;
+    let mut state = before;
+    let (mut number, mut loss, mut rows) = (0, f64::NAN, 0);
     for (index, batch) in order.chunks(stepper.batch).enumerate() {
-        let mut values: Snapshot = Vec::new();
-        for (name, _) in before {
-            values.push((name.clone(), stepper.session.get(SlotKind::Parameter, name, 0)?));
+        (number, rows) = (stepper.number(epoch, index), batch.len());
+        loss = stepper.step(batch, rate(index), number);
+        let after = stepper.state()?;
+        if !loss.is_finite() || !finite(&after) {
+            break;
         }
-        let number = (epoch * steps + index + 1) as u64;
-        let loss = stepper.step(batch, rate(index), number);
-        let finite = |a: &Array| a.data().iter().all(|v| v.is_finite());
-        let mut all_finite = loss.is_finite();
-        for (name, _) in before {
-            all_finite &= finite(&stepper.session.get(SlotKind::Parameter, name, 0)?);
-        }
-        if all_finite {
-            continue;
-        }
-        for slot in stepper.session.plan().slots().iter().filter(|s| s.kind == SlotKind::Input) {
-            values.push((slot.name.clone(), stepper.session.get(SlotKind::Input, &slot.name, batch.len())?));
-        }
-        let graph = &stepper.objective.graph;
-        let point: Vec<(&str, &Array)> = values.iter().map(|(n, v)| (n.as_str(), v)).collect();
-        let Ok(trace) = interpret_f32(graph, &point) else { return Ok(None) };
-        return Ok(trace.first_bad(graph).map(|id| {
-            let bad = trace.value(id).data().iter().find(|v| !v.is_finite());
-            (number, graph.describe(id), bad.copied().unwrap_or(f64::NAN))
-        }));
+        state = after;
     }
-    Ok(None)
+    stepper.restore(&state)?;
+    let (node, value) = first_bad(&stepper.session, rows)?.unwrap_or((String::new(), loss));
+    let help = "lower the learning rate, clip the gradient, or scale the inputs";
+    Ok(Divergence { epoch: epoch + 1, step: number, node, value, help })
+}
+
+/// Interprets a plan's graph on what its session holds: the first bad node in words, and its first bad value.
+pub(super) fn first_bad<T: Real>(session: &Session<T>, rows: usize) -> Result<Option<(String, f64)>, SessionError> {
+    let graph = session.plan().graph();
+    let mut values = Vec::new();
+    for slot in session.plan().slots().iter().filter(|s| s.kind != SlotKind::Output) {
+        values.push((slot.name.as_str(), session.get(slot.kind, &slot.name, rows)?));
+    }
+    let point: Vec<(&str, &Array)> = values.iter().map(|(name, value)| (*name, value)).collect();
+    let bad = interpret_as::<T>(graph, &point).ok().and_then(|trace| {
+        let id = trace.first_bad(graph)?;
+        let value = trace.value(id).data().iter().copied().find(|v| !v.is_finite())?;
+        Some((graph.describe(id), value))
+    });
+    Ok(bad)
 }

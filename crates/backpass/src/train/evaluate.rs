@@ -9,7 +9,7 @@ use crate::loss::Loss;
 use crate::nn::{Network, Weights};
 use crate::session::{Session, SessionError};
 use crate::train::objective::{TARGET, WEIGHT, evaluation_graph};
-use crate::train::{Dataset, TrainError};
+use crate::train::{Dataset, TrainError, pool};
 
 /// Rows per tile: enough to keep the kernels busy, few enough to stay in cache.
 const TILE: usize = 512;
@@ -24,12 +24,9 @@ pub struct Predictor<T: Real = f32> {
 impl<T: Real> Predictor<T> {
     /// Compiles `network` for prediction.
     pub fn new(network: &Network, threads: usize) -> Result<Self, TrainError> {
-        Self::with_pool(network, Arc::new(Pool::new(threads)))
-    }
-
-    pub(crate) fn with_pool(network: &Network, pool: Arc<Pool>) -> Result<Self, TrainError> {
+        network.check()?;
         let plan = compile(&network.graph, &CompileOptions::rows(TILE))?;
-        let mut session = Session::new(Arc::new(plan), pool)?;
+        let mut session = Session::new(Arc::new(plan), pool(threads)?)?;
         set_weights(&mut session, &network.weights)?;
         let x = session.slot(SlotKind::Input, "x")?;
         let y = session.slot(SlotKind::Output, "y")?;
@@ -42,8 +39,8 @@ impl<T: Real> Predictor<T> {
     /// When the number of values is not a multiple of the number of inputs.
     pub fn predict(&mut self, rows: &[f32]) -> Vec<f32> {
         let width = self.x.shape.extent().fixed;
-        assert_eq!(rows.len() % width.max(1), 0, "{} values do not make rows of {width}", rows.len());
-        let mut outputs = Vec::with_capacity(rows.len() / width.max(1) * self.y.shape.extent().fixed);
+        assert_eq!(rows.len() % width, 0, "{} values do not make rows of {width}", rows.len());
+        let mut outputs = Vec::with_capacity(rows.len() / width * self.y.shape.extent().fixed);
         for tile in rows.chunks(TILE * width) {
             let n = tile.len() / width;
             copy(self.session.write(&self.x, n), tile);
@@ -67,6 +64,7 @@ pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) 
 pub(super) struct Evaluator<'a, T: Real> {
     session: Session<T>,
     data: &'a Dataset,
+    row_weights: Vec<f64>,
     slots: [Slot; 3],
     y: Slot,
     sum: Slot,
@@ -81,7 +79,7 @@ impl<'a, T: Real> Evaluator<'a, T> {
         let slots = [input("x")?, input(TARGET)?, input(WEIGHT)?];
         let y = session.slot(SlotKind::Output, "y")?;
         let sum = session.slot(SlotKind::Output, "sum")?;
-        Ok(Evaluator { session, data, slots, y, sum })
+        Ok(Evaluator { session, data, row_weights: data.row_weights(), slots, y, sum })
     }
 
     /// Mean loss with these weights; the outputs go to `outputs`.
@@ -89,7 +87,6 @@ impl<'a, T: Real> Evaluator<'a, T> {
         set_weights(&mut self.session, weights)?;
         outputs.clear();
         let data = self.data;
-        let scale = data.weight_scale();
         let tile = self.session.plan().max_rows();
         let mut total = 0.0;
         for start in (0..data.rows()).step_by(tile) {
@@ -97,23 +94,22 @@ impl<'a, T: Real> Evaluator<'a, T> {
             let part = |values: &'a [f32], width: usize| &values[start * width..(start + n) * width];
             copy(self.session.write(&self.slots[0], n), part(&data.x, data.inputs));
             copy(self.session.write(&self.slots[1], n), part(&data.y, data.targets));
-            let target = self.session.write(&self.slots[2], n);
-            match &data.weights {
-                Some(w) => copy(target, part(w, 1)),
-                None => target.fill(T::ONE),
-            }
+            let weights = &self.row_weights[start..start + n];
+            self.session.write(&self.slots[2], n).iter_mut().zip(weights).for_each(|(t, w)| *t = T::from_f64(*w));
             self.session.run(n);
             total += self.session.read(&self.sum, n)[0].to_f64();
             outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
         }
-        Ok(total * scale / data.rows() as f64)
+        Ok(total / data.rows() as f64)
     }
 }
 
 /// The mean loss of a network on rows, without smoothing, dropout and penalty, and its outputs.
 pub fn evaluate(network: &Network, data: &Dataset, loss: &Loss, threads: usize) -> Result<(f64, Vec<f32>), TrainError> {
+    network.check()?;
+    loss.check()?;
     data.check(network, loss)?;
-    let mut evaluator = Evaluator::<f32>::new(network, data, loss, Arc::new(Pool::new(threads)))?;
+    let mut evaluator = Evaluator::<f32>::new(network, data, loss, pool(threads)?)?;
     let mut outputs = Vec::new();
     let mean = evaluator.run(&network.weights, &mut outputs)?;
     Ok((mean, outputs))

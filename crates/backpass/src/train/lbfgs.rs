@@ -1,18 +1,18 @@
-//! Limited-memory BFGS on the full batch in f64 (Liu and Nocedal 1989), with a line search for the strong Wolfe
-//! conditions (Nocedal and Wright 2006, algorithms 3.5 and 3.6). One epoch is one iteration.
+//! Limited-memory BFGS on the full batch in f64 (Liu and Nocedal 1989). The line search brackets a point that satisfies
+//! the strong Wolfe conditions (Nocedal and Wright 2006, section 3.5) and halves the bracket. One epoch is one iteration.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use backpass_kernels::Pool;
 
-use crate::array::Array;
-use crate::compile::{CompileOptions, SlotKind, compile};
+use crate::compile::{CompileOptions, Slot, SlotKind, compile};
 use crate::nn::{Network, Weights};
-use crate::session::Session;
-use crate::train::evaluate::{Evaluator, copy};
-use crate::train::objective::{STEP, TARGET, WEIGHT, gradient_graph};
-use crate::train::run::{Stopper, Watch};
+use crate::session::{Session, SessionError};
+use crate::train::diagnose::first_bad;
+use crate::train::evaluate::{copy, set_weights};
+use crate::train::monitor::Monitor;
+use crate::train::objective::{TARGET, WEIGHT, gradient_graph};
 use crate::train::{Dataset, Divergence, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation};
 
 /// A gradient whose largest element is below this counts as zero.
@@ -28,6 +28,8 @@ struct Point {
     loss: f64,
     penalty: f64,
     gradient: Vec<f64>,
+    /// How far along the search direction it was found.
+    step: f64,
 }
 
 impl Point {
@@ -43,64 +45,97 @@ impl Point {
 /// The objective as a function of one long vector.
 struct Objective {
     session: Session<f64>,
-    names: Vec<(String, usize)>,
+    /// Each parameter with its gradient.
+    parameters: Vec<(Slot, Slot)>,
+    loss: Slot,
+    penalty: Option<Slot>,
     rows: usize,
+    /// Rows seen by all evaluations together.
+    seen: u64,
 }
 
 impl Objective {
-    fn new(network: &Network, data: &Dataset, options: &TrainOptions) -> Result<Self, TrainError> {
-        let graph = gradient_graph(network, data.targets, options)?;
-        let plan = compile(&graph, &CompileOptions::rows(data.rows()))?;
-        let mut session = Session::new(Arc::new(plan), Arc::new(Pool::new(options.threads)))?;
+    fn new(network: &Network, data: &Dataset, options: &TrainOptions, pool: Arc<Pool>) -> Result<Self, TrainError> {
         let rows = data.rows();
-        let input = |session: &Session<f64>, name| session.slot(SlotKind::Input, name);
-        let (x, y, w) = (input(&session, "x")?, input(&session, TARGET)?, input(&session, WEIGHT)?);
-        copy(session.write(&x, rows), &data.x);
-        copy(session.write(&y, rows), &data.y);
-        let scale = data.weight_scale();
-        let weights = session.write(&w, rows);
-        match &data.weights {
-            Some(given) => weights.iter_mut().zip(given).for_each(|(w, g)| *w = f64::from(*g) * scale),
-            None => weights.fill(1.0),
+        let plan = compile(&gradient_graph(network, data.targets, options)?, &CompileOptions::rows(rows))?;
+        let mut session = Session::new(Arc::new(plan), pool)?;
+        set_weights(&mut session, &network.weights)?;
+        for (name, values) in [("x", &data.x), (TARGET, &data.y)] {
+            let slot = session.slot(SlotKind::Input, name)?;
+            copy(session.write(&slot, rows), values);
         }
-        if session.plan().slot(SlotKind::Input, STEP).is_some() {
-            session.set(SlotKind::Input, STEP, &Array::scalar(0.0))?;
-        }
-        let names = network.weights.iter().map(|(n, v)| (n.clone(), v.len())).collect();
-        Ok(Objective { session, names, rows })
+        let weight = session.slot(SlotKind::Input, WEIGHT)?;
+        session.write(&weight, rows).copy_from_slice(&data.row_weights());
+        let output = |name: &str| session.slot(SlotKind::Output, name);
+        let pair =
+            |name: &String| Ok((session.slot(SlotKind::Parameter, name)?, output(&format!("gradient of {name}"))?));
+        let parameters = network.weights.keys().map(pair).collect::<Result<_, SessionError>>()?;
+        let (loss, penalty) = (output("loss")?, output("penalty").ok());
+        Ok(Objective { session, parameters, loss, penalty, rows, seen: 0 })
     }
 
-    fn at(&mut self, x: Vec<f64>) -> Result<Point, TrainError> {
-        let mut start = 0;
-        for (name, len) in &self.names {
-            let slot = self.session.slot(SlotKind::Parameter, name)?;
-            self.session.write(&slot, 0).copy_from_slice(&x[start..start + len]);
-            start += len;
+    fn start(&self) -> Vec<f64> {
+        self.parameters.iter().flat_map(|(p, _)| self.session.read(p, 0)).copied().collect()
+    }
+
+    fn set(&mut self, x: &[f64]) {
+        let mut rest = x;
+        for (parameter, _) in &self.parameters {
+            let target = self.session.write(parameter, 0);
+            let (values, after) = rest.split_at(target.len());
+            target.copy_from_slice(values);
+            rest = after;
         }
+    }
+
+    fn at(&mut self, x: Vec<f64>, step: f64) -> Point {
+        self.set(&x);
         self.session.run(self.rows);
-        let scalar = |name: &str| self.session.slot(SlotKind::Output, name).map(|s| self.session.read(&s, 0)[0]);
-        let (loss, penalty) = (scalar("loss")?, scalar("penalty").unwrap_or(0.0));
-        let mut gradient = Vec::with_capacity(x.len());
-        for (name, _) in &self.names {
-            let slot = self.session.slot(SlotKind::Output, &format!("gradient of {name}"))?;
-            gradient.extend_from_slice(self.session.read(&slot, 0));
-        }
-        Ok(Point { x, loss, penalty, gradient })
+        self.seen += self.rows as u64;
+        let number = |slot: &Slot| self.session.read(slot, 0)[0];
+        let (loss, penalty) = (number(&self.loss), self.penalty.as_ref().map_or(0.0, number));
+        let gradient = self.parameters.iter().flat_map(|(_, g)| self.session.read(g, 0)).copied().collect();
+        Point { x, loss, penalty, gradient, step }
     }
 
-    fn weights(&self, x: &[f64], like: &Weights) -> Weights {
-        let mut start = 0;
-        let part = |(name, value): (&String, &Array)| {
-            let piece = Array::from_fn(value.shape(), |i| x[start + i]);
-            start += value.len();
-            (name.clone(), piece)
-        };
-        like.iter().map(part).collect()
+    fn weights(&mut self, x: &[f64]) -> Result<Weights, SessionError> {
+        self.set(x);
+        let get = |name: &String| self.session.get(SlotKind::Parameter, name, 0);
+        self.parameters.iter().map(|(p, _)| Ok((p.name.clone(), get(&p.name)?))).collect()
+    }
+
+    /// A point along `direction` that satisfies the strong Wolfe conditions, or at least lowers the value.
+    fn search(&mut self, from: &Point, direction: &[f64], first: f64) -> Option<Point> {
+        let slope = dot(&from.gradient, direction);
+        let (mut low, mut low_value, mut high) = (0.0, from.value(), f64::INFINITY);
+        let (mut t, mut best): (f64, Option<Point>) = (first, None);
+        for _ in 0..SEARCH_STEPS {
+            let point = self.at(from.x.iter().zip(direction).map(|(x, d)| x + t * d).collect(), t);
+            let (value, slope_here) = (point.value(), dot(&point.gradient, direction));
+            let enough = value <= from.value() + SUFFICIENT_DECREASE * t * slope && (low == 0.0 || value < low_value);
+            if enough && slope_here.abs() <= -CURVATURE * slope {
+                return Some(point);
+            }
+            if !enough || slope_here > 0.0 {
+                high = t;
+            } else {
+                (low, low_value) = (t, value);
+            }
+            if value < best.as_ref().map_or(from.value(), Point::value) {
+                best = Some(point);
+            }
+            t = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * t };
+        }
+        best
     }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
 /// The two-loop recursion: minus the estimated inverse Hessian times the gradient.
@@ -123,127 +158,56 @@ fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>)>) -> Vec<f6
     q
 }
 
-/// A point along `direction` that satisfies the strong Wolfe conditions, or at least lowers the value.
-fn search(objective: &mut Objective, from: &Point, direction: &[f64], first: f64) -> Result<Option<Point>, TrainError> {
-    let slope = dot(&from.gradient, direction);
-    let step = |t: f64| from.x.iter().zip(direction).map(|(x, d)| x + t * d).collect::<Vec<f64>>();
-    let (mut low, mut low_value, mut high) = (0.0, from.value(), f64::INFINITY);
-    let (mut t, mut best): (f64, Option<Point>) = (first, None);
-    for _ in 0..SEARCH_STEPS {
-        let point = objective.at(step(t))?;
-        let value = point.value();
-        let slope_here = dot(&point.gradient, direction);
-        let lower = best.as_ref().map_or(from.value(), Point::value);
-        if value.is_finite() && value < lower {
-            best = Some(point.clone());
-        }
-        if !value.is_finite()
-            || value > from.value() + SUFFICIENT_DECREASE * t * slope
-            || value >= low_value && low > 0.0
-        {
-            high = t;
-        } else if slope_here.abs() <= -CURVATURE * slope {
-            return Ok(Some(point));
-        } else if slope_here > 0.0 {
-            high = t;
-        } else {
-            (low, low_value) = (t, value);
-        }
-        t = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * t };
-    }
-    Ok(best)
-}
-
 pub(super) fn train(
     network: &mut Network,
     data: &Dataset,
     validation: &Validation<'_>,
     options: &TrainOptions,
     memory: usize,
+    pool: Arc<Pool>,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
-    let mut objective = Objective::new(network, data, options)?;
-    let pool = Arc::new(Pool::new(options.threads));
-    let evaluator = validation.data.map(|rows| Evaluator::<f64>::new(network, rows, &options.loss, pool));
-    let mut evaluator = evaluator.transpose()?;
-    let mut watch = Watch::new(validation, options);
-    let mut stopper = Stopper::new(options);
-    let mut outputs = Vec::new();
-    let mut history = Vec::new();
+    let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
+    let mut monitor = Monitor::<f64>::new(network, validation, options, pool, observe)?;
     let mut pairs: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
-    let start: Vec<f64> = network.weights.values().flat_map(|v| v.data().iter().copied()).collect();
-    let mut point = objective.at(start)?;
-    let mut stop = None;
+    let mut point = objective.at(objective.start(), 0.0);
     if !point.value().is_finite() {
+        let (node, value) = first_bad(&objective.session, data.rows())?.unwrap_or((String::new(), point.value()));
         let help = "check the inputs and the initial weights";
-        let divergence = Divergence { epoch: 1, step: 1, node: String::new(), value: point.value(), help };
-        stop = Some(StopReason::Diverged(divergence));
+        let stop = StopReason::Diverged(Divergence { epoch: 1, step: 1, node, value, help });
+        return Ok(monitor.report(network, Some(stop), objective.seen));
     }
-    for epoch in 1..=options.epochs {
-        if stop.is_some() {
-            break;
-        }
+    let mut stop = None;
+    for _ in 0..options.epochs {
         let mut towards = direction(&point.gradient, &pairs);
         if dot(&towards, &point.gradient) >= 0.0 {
             pairs.clear();
             towards = direction(&point.gradient, &pairs);
         }
         let first = if pairs.is_empty() { (1.0 / dot(&towards, &towards).sqrt()).min(1.0) } else { 1.0 };
-        match search(&mut objective, &point, &towards, first)? {
-            None => {
-                let gradient = point.flatness();
-                let reason = if gradient < 1e-6 {
-                    StopReason::Converged { gradient }
-                } else {
-                    StopReason::LineSearch { gradient }
-                };
-                stop = Some(reason);
-                break;
-            }
-            Some(next) => {
-                let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
-                let pair = (difference(&next.x, &point.x), difference(&next.gradient, &point.gradient));
-                if dot(&pair.0, &pair.1) > 1e-14 * dot(&pair.1, &pair.1) {
-                    pairs.push_back(pair);
-                    if pairs.len() > memory.max(1) {
-                        pairs.pop_front();
-                    }
-                }
-                point = next;
-            }
-        }
-        network.weights = objective.weights(&point.x, &network.weights);
-        let validation_loss = evaluator.as_mut().map(|e| e.run(&network.weights, &mut outputs)).transpose()?;
-        let metrics = validation.metrics.iter().map(|m| (m.name.clone(), (m.compute)(&outputs)));
-        let record = Epoch {
-            epoch,
-            train_loss: point.loss,
-            penalty: point.penalty,
-            validation_loss,
-            metrics: if validation.data.is_some() { metrics.collect() } else { Vec::new() },
-            learning_rate: 1.0,
-            seconds: stopper.seconds(),
+        let Some(next) = objective.search(&point, &towards, first) else {
+            let gradient = point.flatness();
+            let flat = gradient < 1e-6;
+            stop = Some(if flat { StopReason::Converged { gradient } } else { StopReason::LineSearch { gradient } });
+            break;
         };
-        let value = watch.value(&record, validation);
-        let improved = watch.note(value, epoch);
-        if watch.best_epoch == epoch && options.restore_best && validation.data.is_some() {
-            watch.best_weights = Some(network.weights.clone());
+        let (s, y) = (difference(&next.x, &point.x), difference(&next.gradient, &point.gradient));
+        if dot(&s, &y) > 1e-14 * dot(&y, &y) {
+            pairs.push_back((s, y));
+            if pairs.len() > memory {
+                pairs.pop_front();
+            }
         }
-        observe(&record);
-        history.push(record);
-        stop = stopper.after_epoch(&watch, epoch, value, improved);
-        if stopper.interrupted() {
-            stop = Some(StopReason::Interrupted);
-        } else if point.flatness() < FLAT {
-            stop = Some(StopReason::Converged { gradient: point.flatness() });
+        point = next;
+        network.weights = objective.weights(&point.x)?;
+        stop = monitor.epoch(&network.weights, point.loss, point.penalty, point.step)?;
+        let gradient = point.flatness();
+        if gradient < FLAT {
+            stop = stop.or(Some(StopReason::Converged { gradient }));
+        }
+        if stop.is_some() {
+            break;
         }
     }
-    let restored = watch.best_weights.take();
-    let best_epoch = if restored.is_some() { watch.best_epoch } else { history.len() };
-    if let Some(weights) = restored {
-        network.weights = weights;
-    }
-    let stop = stop.unwrap_or(StopReason::Epochs { epochs: options.epochs });
-    let rows = (history.len() * data.rows()) as u64;
-    Ok(TrainReport { history, best_epoch, watched: (watch.name, watch.best), stop, seconds: stopper.seconds(), rows })
+    Ok(monitor.report(network, stop, objective.seen))
 }

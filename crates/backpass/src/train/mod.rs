@@ -4,6 +4,7 @@ mod data;
 mod diagnose;
 mod evaluate;
 mod lbfgs;
+mod monitor;
 mod objective;
 mod run;
 
@@ -12,11 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use backpass_kernels::Pool;
+
 use crate::autodiff::DifferentiateError;
 use crate::builder::BuildErrors;
 use crate::compile::CompileError;
 use crate::loss::Loss;
-use crate::nn::{Network, Weights};
+use crate::nn::{Network, NetworkError, input};
 use crate::optim::Optimizer;
 use crate::optim::schedule::Schedule;
 use crate::session::SessionError;
@@ -24,7 +27,7 @@ use crate::spec::SpecError;
 
 pub use data::{DataError, Dataset};
 pub use evaluate::{Predictor, evaluate};
-pub use objective::Penalty;
+pub use objective::{Penalty, step_graph};
 
 /// How many rows a step sees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,7 +73,7 @@ pub struct TrainOptions {
     pub clip_value: Option<f64>,
     /// Whether each epoch takes the rows in a new order.
     pub shuffle: bool,
-    /// Where all random numbers come from.
+    /// Where the orders of the rows come from; initial weights and dropout come from the network's own seed.
     pub seed: u64,
     /// Threads; they never change the result.
     pub threads: usize,
@@ -121,10 +124,19 @@ pub enum TrainError {
         /// The allowed values in words.
         expected: &'static str,
     },
+    /// A graph that rows cannot go through.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// Data that do not fit the network.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A wrong choice of loss or schedule.
+    /// Validation data that do not fit the network.
+    #[error("in the validation data: {0}")]
+    Validation(DataError),
+    /// L-BFGS with dropout.
+    #[error("`lbfgs` needs the same loss at every step, dropout changes it\nhelp: leave out dropout, or choose `adam`")]
+    Dropout,
+    /// A parameter of the loss, optimiser or schedule outside its range.
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The step graph could not be built.
@@ -160,15 +172,31 @@ impl TrainOptions {
         positive("the learning rate", self.learning_rate)?;
         positive("the clipping norm", self.clip_norm)?;
         positive("the clipping value", self.clip_value)?;
-        positive("the number of threads", Some(self.threads as f64))?;
+        check_threads(self.threads)?;
+        positive("the patience", self.patience.map(|p| p as f64))?;
         not_negative("the warm-up", self.warm_up)?;
         not_negative("the minimum improvement", self.min_improvement)?;
         not_negative("the L1 penalty", self.penalty.l1)?;
         not_negative("the L2 penalty", self.penalty.l2)?;
         not_negative("the weight decay", self.penalty.decay.unwrap_or(0.0))?;
         self.loss.check()?;
+        self.optimizer.check()?;
+        self.schedule.check()?;
         Ok(())
     }
+}
+
+const MAX_THREADS: usize = 1024;
+
+fn check_threads(threads: usize) -> Result<(), TrainError> {
+    let (option, found) = ("the number of threads", threads as f64);
+    let ok = (1..=MAX_THREADS).contains(&threads);
+    if ok { Ok(()) } else { Err(TrainError::Option { option, found, expected: "from 1 to 1024" }) }
+}
+
+fn pool(threads: usize) -> Result<Arc<Pool>, TrainError> {
+    check_threads(threads)?;
+    Ok(Arc::new(Pool::new(threads)))
 }
 
 /// One epoch of a training run.
@@ -178,13 +206,13 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean loss over the training rows as they were seen during the epoch, without penalty.
     pub train_loss: f64,
-    /// The penalty on the weights at the end of the epoch; what is minimised is the sum of the two.
+    /// The penalty on the weights before the last step; what is minimised is the sum of the two.
     pub penalty: f64,
     /// Mean loss over the validation rows after the epoch, without smoothing, dropout and penalty.
     pub validation_loss: Option<f64>,
     /// What else was measured on the validation rows.
     pub metrics: Vec<(String, f64)>,
-    /// The learning rate of the last step.
+    /// The learning rate of the last step; for L-BFGS the length of the step in units of its direction.
     pub learning_rate: f64,
     /// Seconds since training began.
     pub seconds: f64,
@@ -303,7 +331,7 @@ impl fmt::Display for StopReason {
 pub struct TrainReport {
     /// Every epoch.
     pub history: Vec<Epoch>,
-    /// The epoch whose weights were kept.
+    /// The epoch whose weights were kept; 0 when none was finished.
     pub best_epoch: usize,
     /// What was watched, with its best value.
     pub watched: (String, f64),
@@ -346,23 +374,21 @@ pub fn train(
     options: &TrainOptions,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
+    network.check()?;
     options.check()?;
     data.check(network, &options.loss)?;
     if let Some(rows) = validation.data {
-        rows.check(network, &options.loss)?;
+        rows.check(network, &options.loss).map_err(TrainError::Validation)?;
     }
-    match (&options.optimizer, options.double_precision) {
-        (Optimizer::Lbfgs(o), _) => lbfgs::train(network, data, validation, options, o.memory as usize, observe),
-        (_, true) => run::train::<f64>(network, data, validation, options, observe),
-        (_, false) => run::train::<f32>(network, data, validation, options, observe),
+    if let Some(found) = validation.watch.filter(|&i| i >= validation.metrics.len()) {
+        let (option, found) = ("the number of the watched metric", found as f64);
+        return Err(TrainError::Option { option, found, expected: "below the number of metrics" });
     }
-}
-
-/// Copies of the parameter values of a session, by name.
-pub(crate) fn read_weights<T: backpass_kernels::Real>(
-    session: &crate::Session<T>,
-    names: &Weights,
-) -> Result<Weights, SessionError> {
-    let read = |name: &String| Ok((name.clone(), session.get(crate::compile::SlotKind::Parameter, name, 0)?));
-    names.keys().map(read).collect()
+    let pool = pool(options.threads)?;
+    match &options.optimizer {
+        Optimizer::Lbfgs(_) if input(&network.training, objective::STEP).is_some() => Err(TrainError::Dropout),
+        Optimizer::Lbfgs(o) => lbfgs::train(network, data, validation, options, o.memory as usize, pool, observe),
+        _ if options.double_precision => run::train::<f64>(network, data, validation, options, pool, observe),
+        _ => run::train::<f32>(network, data, validation, options, pool, observe),
+    }
 }

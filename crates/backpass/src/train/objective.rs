@@ -4,7 +4,7 @@ use crate::autodiff::gradient;
 use crate::builder::{Builder, Expr};
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::loss::Loss;
-use crate::nn::Network;
+use crate::nn::{Network, NetworkError, input};
 use crate::optim::{Update, clip_norm, clip_value};
 use crate::shape::Shape;
 use crate::train::{TrainError, TrainOptions};
@@ -20,29 +20,27 @@ pub struct Penalty {
     pub decay: Option<f64>,
 }
 
-/// A step graph with the names of what the optimiser keeps.
-pub(super) struct Objective {
-    pub graph: Graph,
-    pub states: Vec<String>,
-}
-
 /// The inputs that a step has beside the network's: targets, row weights, learning rate, step number.
 pub(super) const TARGET: &str = "target";
 pub(super) const WEIGHT: &str = "weight";
 pub(super) const RATE: &str = "learning_rate";
 pub(super) const STEP: &str = "step";
 
-/// Builds the graph of one step with its updates; outputs `loss` (of the data) and `penalty`.
-pub(super) fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> Result<Objective, TrainError> {
+/// Builds the graph of one training step: forward and backward pass, clipping, and the update of every parameter.
+///
+/// It takes the inputs `x`, `target` of shape [batch, targets], `weight` of shape [batch], `learning_rate` and `step`
+/// (from 1), and gives the outputs `y`, `loss` (the weighted mean over the rows) and, if there is one, `penalty`.
+pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> Result<Graph, TrainError> {
+    network.check()?;
+    options.check()?;
     let (builder, loss, penalty, parameters) = objective(&network.training, targets, &options.loss, options.penalty)?;
     let b = &builder;
     let total = total(b, loss, penalty);
     let parameters: Vec<Expr<'_>> = parameters.iter().map(|&p| b.expr(p)).collect();
     let mut slopes = gradient(total, &parameters)?;
-    let mut states = Vec::new();
     b.scope("update", ScopeKind::Function, || {
         let learning_rate = b.input(RATE, Shape::scalar());
-        let step = b.with_graph(|g| g.named(STEP)).map_or_else(|| b.input(STEP, Shape::scalar()), |id| b.expr(id));
+        let step = b.with_graph(|g| input(g, STEP)).map_or_else(|| b.input(STEP, Shape::scalar()), |id| b.expr(id));
         if let Some(limit) = options.clip_value {
             slopes = clip_value(&slopes, limit);
         }
@@ -51,15 +49,14 @@ pub(super) fn step_graph(network: &Network, targets: usize, options: &TrainOptio
         }
         let decay = options.penalty.decay.unwrap_or(options.optimizer.default_weight_decay());
         for (&parameter, &gradient) in parameters.iter().zip(&slopes) {
-            let mut update = Update { parameter, gradient, learning_rate, step, states: &mut states };
-            let mut value = options.optimizer.update(&mut update);
+            let mut value = options.optimizer.update(&Update { parameter, gradient, learning_rate, step });
             if decay > 0.0 && parameter.shape().rank() >= 2 {
                 value = value - parameter * (learning_rate * decay);
             }
             b.update(parameter, value);
         }
     });
-    Ok(Objective { graph: builder.finish()?, states })
+    Ok(builder.finish()?)
 }
 
 /// Builds the loss with its gradients as outputs, named after the parameters.
@@ -78,8 +75,7 @@ pub(super) fn gradient_graph(network: &Network, targets: usize, options: &TrainO
 /// Builds the network with the sum of weighted row losses, for evaluation.
 pub(super) fn evaluation_graph(network: &Network, targets: usize, loss: &Loss) -> Result<Graph, TrainError> {
     let builder = Builder::from_graph(network.graph.clone());
-    let rows = row_losses(&builder, targets, loss);
-    builder.output("sum", rows.map_or(builder.constant(0.0), |r| r.sum(0)));
+    builder.output("sum", row_losses(&builder, targets, loss)?.sum(0));
     Ok(builder.finish()?)
 }
 
@@ -88,11 +84,12 @@ fn total<'b>(builder: &'b Builder, loss: NodeId, penalty: Option<NodeId>) -> Exp
     penalty.map_or(loss, |p| loss + builder.expr(p))
 }
 
-fn row_losses<'b>(builder: &'b Builder, targets: usize, loss: &Loss) -> Option<Expr<'b>> {
-    let y = builder.with_graph(|g| g.output("y"))?;
+/// The weighted loss of each row.
+fn row_losses<'b>(builder: &'b Builder, targets: usize, loss: &Loss) -> Result<Expr<'b>, NetworkError> {
+    let y = builder.with_graph(|g| g.output("y")).ok_or(NetworkError::Missing { what: "output `y`" })?;
     let target = builder.input(TARGET, Shape::batch(&[targets]));
     let weight = builder.input(WEIGHT, Shape::batch(&[]));
-    Some(loss.rows(builder.expr(y), target) * weight)
+    Ok(loss.rows(builder.expr(y), target) * weight)
 }
 
 type Parts = (Builder, NodeId, Option<NodeId>, Vec<NodeId>);
@@ -102,7 +99,7 @@ fn objective(graph: &Graph, targets: usize, loss: &Loss, penalty: Penalty) -> Re
     let builder = Builder::from_graph(graph.clone());
     let b = &builder;
     let parameters: Vec<NodeId> = b.with_graph(|g| g.parameters().collect());
-    let mean = row_losses(b, targets, loss).map_or(b.constant(0.0), |rows| rows.mean(0));
+    let mean = row_losses(b, targets, loss)?.mean(0);
     b.output("loss", mean);
     let weights = parameters.iter().map(|&p| b.expr(p)).filter(|p| p.shape().rank() >= 2);
     let terms = b.scope("penalty", ScopeKind::Function, || {

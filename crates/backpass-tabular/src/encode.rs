@@ -1,0 +1,431 @@
+//! From the columns of a table to the inputs of a network, as a graph.
+//!
+//! The graph takes `numbers` [batch, N] (NaN where missing; dates as days) and `categories` [batch, C] (level numbers)
+//! and gives `features` [batch, F]. Filling in, derived inputs, scaling and one-hot columns are ordinary nodes, so they
+//! are stored, drawn and exported with the network.
+
+use backpass::array::Array;
+use backpass::builder::{Builder, Expr};
+use backpass::composites::is_nan;
+use backpass::graph::{Graph, ScopeKind};
+use backpass::shape::Shape;
+use backpass::text::add_expression;
+use serde::{Deserialize, Serialize};
+
+use crate::fit_error::FitError;
+use crate::options::Scaling;
+use crate::runner::Runner;
+use crate::schema::{Kind, Level, Schema};
+use crate::table::{Cells, Table};
+
+/// Rows that are turned into features at a time.
+pub(crate) const CHUNK: usize = 8192;
+
+/// The columns a model reads, and how many inputs of the network come from each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Columns of numbers and dates, in the order of the graph's input `numbers`.
+    pub numbers: Vec<String>,
+    /// Columns of categories, in the order of the graph's input `categories`.
+    pub categories: Vec<CategoryInput>,
+    /// Derived inputs: name and expression.
+    pub derived: Vec<(String, String)>,
+    /// The name of every feature.
+    pub features: Vec<String>,
+}
+
+/// How the levels of a category are numbered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CategoryInput {
+    /// The column.
+    pub name: String,
+    /// Levels with a number of their own.
+    pub levels: Vec<String>,
+    /// Whether the rarer levels share a further number.
+    pub other: bool,
+    /// Whether a missing cell has a number of its own.
+    pub missing: bool,
+}
+
+impl CategoryInput {
+    fn classes(&self) -> usize {
+        self.levels.len() + usize::from(self.other) + usize::from(self.missing)
+    }
+}
+
+/// Cells that a model met and was not trained on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Surprises {
+    /// Column, and how many of its cells hold a level unknown to the model.
+    pub unseen: Vec<(String, usize)>,
+    /// Column, and how many of its cells are missing although none was in training.
+    pub missing: Vec<(String, usize)>,
+}
+
+impl Surprises {
+    /// What happened, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let unseen = self.unseen.iter().map(|(column, n)| {
+            format!("`{column}`: {n} cell(s) hold a level that training never saw; all its inputs are set to zero, or to the one for rare levels")
+        });
+        let missing = self.missing.iter().map(|(column, n)| {
+            format!("`{column}`: {n} cell(s) are missing although none was in training; numbers are filled with the median, categories with zeros")
+        });
+        unseen.chain(missing).collect()
+    }
+
+    fn add(list: &mut Vec<(String, usize)>, column: &str, count: usize) {
+        match list.iter_mut().find(|(name, _)| name == column) {
+            _ if count == 0 => {}
+            Some((_, n)) => *n += count,
+            None => list.push((column.to_string(), count)),
+        }
+    }
+}
+
+/// Decides on the inputs and builds the graph from the training rows.
+pub(crate) fn build(
+    table: &Table,
+    schema: &Schema,
+    left_out: &[&str],
+    derived: &[(String, String)],
+    scaling: Scaling,
+    max_levels: usize,
+) -> Result<(Inputs, Graph), FitError> {
+    let mut inputs = Inputs { numbers: vec![], categories: vec![], derived: derived.to_vec(), features: vec![] };
+    for column in schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str())) {
+        match &column.kind {
+            Kind::Number { .. } | Kind::Date { .. } => inputs.numbers.push(column.name.clone()),
+            Kind::Category { levels } => inputs.categories.push(CategoryInput {
+                name: column.name.clone(),
+                levels: levels.iter().take(max_levels).cloned().collect(),
+                other: levels.len() > max_levels,
+                missing: column.missing > 0,
+            }),
+            _ => {}
+        }
+    }
+    if inputs.numbers.is_empty() && inputs.categories.is_empty() {
+        let reason = |c: &crate::ColumnSchema| format!("{}: {}", c.name, c.reason);
+        let columns = schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str()));
+        let reasons = columns.map(reason).collect::<Vec<_>>().join("; ");
+        return Err(FitError::NoInputs { file: table.name.clone(), reasons });
+    }
+    let mut scales = Vec::new();
+    for name in &inputs.numbers {
+        let is_byte = matches!(table.column(name)?.cells, Cells::Byte(_));
+        let values = number_column(table, schema, name)?;
+        scales.push(if is_byte { Scale::PIXEL } else { Scale::of(&values, scaling) });
+    }
+    let filled = filled_graph(&inputs, &scales)?;
+    for (index, (name, _)) in inputs.derived.iter().enumerate() {
+        let values = derived_column(table, schema, &inputs, &filled, index, name)?;
+        scales.push(Scale::of(&values, scaling));
+    }
+    let missing: Vec<bool> =
+        inputs.numbers.iter().map(|n| schema.column(n).map(|c| c.missing > 0)).collect::<Result<_, _>>()?;
+    let graph = features_graph(&mut inputs, &scales, &missing)?;
+    Ok((inputs, graph))
+}
+
+/// `(x - centre) · factor`, then a smooth limit where `1/limit` is not zero; missing cells become `fill`.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    fill: f64,
+    centre: f64,
+    factor: f64,
+    inverse_limit: f64,
+}
+
+impl Scale {
+    /// Bytes of images keep their common scale, so that neighbouring pixels stay comparable.
+    const PIXEL: Scale = Scale { fill: 0.0, centre: 0.0, factor: 1.0 / 255.0, inverse_limit: 0.0 };
+
+    fn of(values: &[f64], scaling: Scaling) -> Scale {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let median = quantile(&sorted, 0.5);
+        let (centre, factor, inverse_limit) = match scaling {
+            Scaling::None => (0.0, 1.0, 0.0),
+            Scaling::Standard => {
+                let n = sorted.len().max(1) as f64;
+                let mean = sorted.iter().sum::<f64>() / n;
+                let std = (sorted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+                (mean, if std > 0.0 { 1.0 / std } else { 0.0 }, 0.0)
+            }
+            Scaling::Robust => {
+                let spread = quantile(&sorted, 0.75) - quantile(&sorted, 0.25);
+                let range = sorted.last().copied().unwrap_or(0.0) - sorted.first().copied().unwrap_or(0.0);
+                let factor = if spread > 0.0 {
+                    1.0 / spread
+                } else if range > 0.0 {
+                    2.0 / range
+                } else {
+                    0.0
+                };
+                (median, factor, 1.0 / 3.0)
+            }
+        };
+        Scale { fill: median, centre, factor, inverse_limit }
+    }
+}
+
+/// The quantile of sorted values, interpolated between neighbours (type 7 of Hyndman and Fan 1996).
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    if sorted.is_empty() {
+        return 0.0;
+    }
+    let position = share * (sorted.len() - 1) as f64;
+    let (below, rest) = (position.floor() as usize, position.fract());
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (sorted[above] - sorted[below]) * rest
+}
+
+fn row_constant<'b>(builder: &'b Builder, values: impl Iterator<Item = f64>) -> Expr<'b> {
+    builder.constant(Array::vector(values.collect::<Vec<f64>>()))
+}
+
+/// The numbers without gaps: [batch, N], and with the derived inputs: [batch, N + D].
+fn add_filled<'b>(
+    builder: &'b Builder,
+    inputs: &Inputs,
+    scales: &[Scale],
+) -> Result<Option<(Expr<'b>, Expr<'b>)>, FitError> {
+    let count = inputs.numbers.len();
+    if count == 0 {
+        if let Some((name, _)) = inputs.derived.first() {
+            let found = format!("{name}: the table has no number columns to compute it from");
+            return Err(FitError::Choice { option: "--input", found, expected: "possible" });
+        }
+        return Ok(None);
+    }
+    let numbers = builder.input("numbers", Shape::batch(&[count]));
+    let missing = is_nan(numbers);
+    let fill = row_constant(builder, scales.iter().take(count).map(|s| s.fill));
+    let filled = builder.scope("fill", ScopeKind::Function, || missing.select(fill, numbers));
+    let mut parts = vec![filled];
+    for (name, expression) in &inputs.derived {
+        let mut names: Vec<(&str, Expr<'_>)> = Vec::new();
+        for (index, column) in inputs.numbers.iter().enumerate() {
+            // Only what is used becomes a node; a substring that is not a name does no harm.
+            if expression.contains(column.as_str()) {
+                names.push((column, filled.slice(1, index, index + 1)));
+            }
+        }
+        for (earlier, part) in inputs.derived.iter().zip(&parts[1..]) {
+            names.push((&earlier.0, *part));
+        }
+        let value = builder.scope(name, ScopeKind::Function, || add_expression(builder, expression, &names));
+        let value = value.map_err(|source| FitError::Expression { name: name.clone(), source })?;
+        parts.push(value.broadcast(Shape::batch(&[1])));
+    }
+    let all = if parts.len() == 1 { filled } else { Expr::concat(1, &parts) };
+    Ok(Some((missing, all)))
+}
+
+fn filled_graph(inputs: &Inputs, scales: &[Scale]) -> Result<Graph, FitError> {
+    let builder = Builder::new();
+    if let Some((_, all)) = add_filled(&builder, inputs, scales)? {
+        builder.output("all", all);
+    }
+    Ok(builder.finish()?)
+}
+
+fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) -> Result<Graph, FitError> {
+    let builder = Builder::new();
+    let b = &builder;
+    let mut parts: Vec<Expr<'_>> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    if let Some((missing, all)) = add_filled(b, inputs, scales)? {
+        let scaled = b.scope("scale", ScopeKind::Function, || {
+            let centred = all - row_constant(b, scales.iter().map(|s| s.centre));
+            let scaled = centred * row_constant(b, scales.iter().map(|s| s.factor));
+            if scales.iter().all(|s| s.inverse_limit == 0.0) {
+                return scaled;
+            }
+            let relative = scaled * row_constant(b, scales.iter().map(|s| s.inverse_limit));
+            scaled / (relative * relative + 1.0).sqrt()
+        });
+        parts.push(scaled);
+        names.extend(inputs.numbers.iter().cloned());
+        names.extend(inputs.derived.iter().map(|(name, _)| name.clone()));
+        for (index, name) in inputs.numbers.iter().enumerate().filter(|(i, _)| missing_seen[*i]) {
+            parts.push(missing.slice(1, index, index + 1));
+            names.push(format!("{name} is missing"));
+        }
+    }
+    if !inputs.categories.is_empty() {
+        let codes = b.input("categories", Shape::batch(&[inputs.categories.len()]));
+        for (index, category) in inputs.categories.iter().enumerate() {
+            let hot = b.scope(&category.name, ScopeKind::Function, || {
+                let code = codes.slice(1, index, index + 1).reshape(Shape::batch(&[]));
+                let hot = code.one_hot(category.classes());
+                // Two levels need one input: -1 and +1, and 0 for neither.
+                let signs = || b.constant(Array::from_fn(&[2, 1], |i| [-1.0, 1.0][i]));
+                if category.classes() == 2 { hot.matmul(signs()) } else { hot }
+            });
+            parts.push(hot);
+            let special = [(category.other, "other"), (category.missing, "missing")];
+            let special = special.iter().filter(|(there, _)| *there).map(|(_, name)| (*name).to_string());
+            let levels: Vec<String> = category.levels.iter().cloned().chain(special).collect();
+            match &levels[..] {
+                [first, second] => names.push(format!("{} = {second} against {first}", category.name)),
+                _ => names.extend(levels.iter().map(|level| format!("{} = {level}", category.name))),
+            }
+        }
+    }
+    let features = if parts.len() == 1 { parts[0] } else { Expr::concat(1, &parts) };
+    b.output("features", features);
+    inputs.features = names;
+    Ok(builder.finish()?)
+}
+
+/// A column of numbers or dates, NaN where missing.
+fn number_column(table: &Table, schema: &Schema, name: &str) -> Result<Vec<f64>, FitError> {
+    Ok(match schema.column(name)?.kind {
+        Kind::Date { .. } => schema.to_days(table, name)?,
+        _ => schema.to_numbers(table, name)?,
+    })
+}
+
+/// The raw inputs of some rows, row by row.
+fn raw(
+    table: &Table,
+    schema: &Schema,
+    inputs: &Inputs,
+    surprises: &mut Surprises,
+) -> Result<(Vec<f64>, Vec<f64>), FitError> {
+    let rows = table.rows();
+    let (width, categories) = (inputs.numbers.len(), inputs.categories.len());
+    let mut numbers = vec![0.0; rows * width];
+    for (index, name) in inputs.numbers.iter().enumerate() {
+        let column = number_column(table, schema, name)?;
+        if schema.column(name)?.missing == 0 {
+            let count = column.iter().filter(|v| v.is_nan()).count();
+            Surprises::add(&mut surprises.missing, name, count);
+        }
+        column.iter().enumerate().for_each(|(row, v)| numbers[row * width + index] = *v);
+    }
+    let mut codes = vec![0.0; rows * categories];
+    for (index, category) in inputs.categories.iter().enumerate() {
+        let Kind::Category { levels } = &schema.column(&category.name)?.kind else { continue };
+        let known = category.levels.len();
+        let (mut unseen, mut missing) = (0, 0);
+        for (row, level) in schema.to_levels(table, &category.name, levels)?.into_iter().enumerate() {
+            let code = match level {
+                Level::Known(i) if (i as usize) < known => f64::from(i),
+                Level::Known(_) => known as f64,
+                Level::Missing if category.missing => (known + usize::from(category.other)) as f64,
+                Level::Missing => {
+                    missing += 1;
+                    -1.0
+                }
+                Level::Unseen => {
+                    unseen += 1;
+                    if category.other { known as f64 } else { -1.0 }
+                }
+            };
+            codes[row * categories + index] = code;
+        }
+        Surprises::add(&mut surprises.unseen, &category.name, unseen);
+        Surprises::add(&mut surprises.missing, &category.name, missing);
+    }
+    Ok((numbers, codes))
+}
+
+/// Calls `visit` with the row-major values of `output` for chunk after chunk of the table.
+fn run_chunks(
+    table: &Table,
+    schema: &Schema,
+    inputs: &Inputs,
+    graph: &Graph,
+    output: &str,
+    surprises: &mut Surprises,
+    mut visit: impl FnMut(usize, &[f64]) -> Result<(), FitError>,
+) -> Result<(), FitError> {
+    let mut runner = Runner::new(graph, CHUNK.min(table.rows().max(1)))?;
+    for start in (0..table.rows()).step_by(CHUNK) {
+        let rows: Vec<u32> = (start..table.rows().min(start + CHUNK)).map(|r| r as u32).collect();
+        let part = table.select_rows(&rows);
+        // Rows are told apart by line only in errors, where the part knows its lines.
+        let (numbers, codes) = raw(&part, schema, inputs, surprises)?;
+        let values = runner.run(rows.len(), &[("numbers", &numbers), ("categories", &codes)], output)?;
+        visit(start, values)?;
+    }
+    Ok(())
+}
+
+/// The values of one derived input, all of them finite.
+fn derived_column(
+    table: &Table,
+    schema: &Schema,
+    inputs: &Inputs,
+    graph: &Graph,
+    index: usize,
+    name: &str,
+) -> Result<Vec<f64>, FitError> {
+    let width = inputs.numbers.len() + inputs.derived.len();
+    let mut column = Vec::with_capacity(table.rows());
+    run_chunks(table, schema, inputs, graph, "all", &mut Surprises::default(), |start, values| {
+        for (row, all) in values.chunks_exact(width).enumerate() {
+            let value = all[inputs.numbers.len() + index];
+            if !value.is_finite() {
+                let (file, place) = (table.name.clone(), table.place(start + row).to_string());
+                return Err(FitError::DerivedValue { file, place, name: name.to_string(), value });
+            }
+            column.push(value);
+        }
+        Ok(())
+    })?;
+    Ok(column)
+}
+
+/// The features of every row of a table, row by row.
+pub(crate) fn features(
+    table: &Table,
+    schema: &Schema,
+    inputs: &Inputs,
+    graph: &Graph,
+) -> Result<(Vec<f32>, Surprises), FitError> {
+    let width = inputs.features.len();
+    let mut surprises = Surprises::default();
+    let mut features = Vec::with_capacity(table.rows() * width);
+    run_chunks(table, schema, inputs, graph, "features", &mut surprises, |start, values| {
+        if let Some(bad) = values.iter().position(|v| !v.is_finite()) {
+            let (file, place) = (table.name.clone(), table.place(start + bad / width).to_string());
+            let name = inputs.features[bad % width].clone();
+            return Err(FitError::DerivedValue { file, place, name, value: values[bad] });
+        }
+        features.extend(values.iter().map(|&v| v as f32));
+        Ok(())
+    })?;
+    Ok((features, surprises))
+}
+
+/// The head of a model: from the network's output `y` to `probabilities` [batch, classes] or `prediction` [batch].
+pub(crate) fn head(classes: usize, exponential: bool, centre: f64, factor: f64) -> Result<Graph, FitError> {
+    let builder = Builder::new();
+    let outputs = if classes > 2 { classes } else { 1 };
+    let y = builder.input("y", Shape::batch(&[outputs]));
+    match classes {
+        0 => {
+            let y = y.reshape(Shape::batch(&[]));
+            let y = if exponential { y.exp() } else { y };
+            builder.output("prediction", y * factor + centre);
+        }
+        2 => builder.output("probabilities", Expr::concat(1, &[(-y).sigmoid(), y.sigmoid()])),
+        _ => builder.output("probabilities", backpass::composites::softmax(y, 1)),
+    }
+    Ok(builder.finish()?)
+}
+
+/// Splits `name = expression`.
+pub(crate) fn split_derived(texts: &[String]) -> Result<Vec<(String, String)>, FitError> {
+    let split = |text: &String| {
+        let parts = text.split_once('=').map(|(name, expression)| (name.trim(), expression.trim()));
+        let good = parts.filter(|(name, expression)| !name.is_empty() && !expression.is_empty());
+        good.map(|(name, expression)| (name.to_string(), expression.to_string()))
+            .ok_or_else(|| FitError::choice("--input", text, "of the form \"name = expression\""))
+    };
+    texts.iter().map(split).collect()
+}

@@ -1,0 +1,232 @@
+//! Model files: a safetensors container whose metadata holds the graphs as text, the schema, the manifest and the
+//! history. Nothing in it is executed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use backpass::array::Array;
+use backpass::nn::{Network, Weights};
+use backpass::text::parse;
+use backpass::train::Epoch;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::encode::Inputs;
+use crate::fit_error::{FitError, ModelProblem};
+use crate::model::{Manifest, Model};
+use crate::schema::Schema;
+use crate::task::Target;
+
+/// The format this program writes.
+const FORMAT: u32 = 1;
+/// The one key of the container's metadata.
+const KEY: &str = "backpass";
+/// A larger file is not read.
+const LARGEST: u64 = 4 << 30;
+
+/// What the metadata holds beside the weights.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    encoder: String,
+    network: String,
+    head: String,
+    target_scale: (f64, f64),
+    schema: Schema,
+    target: Target,
+    inputs: Inputs,
+    manifest: Manifest,
+    history: Vec<EpochRecord>,
+}
+
+/// [`Epoch`] as it is stored.
+#[derive(Serialize, Deserialize)]
+struct EpochRecord {
+    epoch: usize,
+    train_loss: Option<f64>,
+    penalty: f64,
+    validation_loss: Option<f64>,
+    metrics: BTreeMap<String, Option<f64>>,
+    learning_rate: f64,
+    seconds: f64,
+}
+
+impl From<&Epoch> for EpochRecord {
+    fn from(e: &Epoch) -> Self {
+        let finite = |v: f64| v.is_finite().then_some(v);
+        EpochRecord {
+            epoch: e.epoch,
+            train_loss: finite(e.train_loss),
+            penalty: e.penalty,
+            validation_loss: e.validation_loss.and_then(finite),
+            metrics: e.metrics.iter().map(|(n, v)| (n.clone(), finite(*v))).collect(),
+            learning_rate: e.learning_rate,
+            seconds: e.seconds,
+        }
+    }
+}
+
+impl From<EpochRecord> for Epoch {
+    fn from(e: EpochRecord) -> Self {
+        Epoch {
+            epoch: e.epoch,
+            train_loss: e.train_loss.unwrap_or(f64::NAN),
+            penalty: e.penalty,
+            validation_loss: e.validation_loss,
+            metrics: e.metrics.into_iter().map(|(n, v)| (n, v.unwrap_or(f64::NAN))).collect(),
+            learning_rate: e.learning_rate,
+            seconds: e.seconds,
+        }
+    }
+}
+
+impl Model {
+    /// The file as bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FitError> {
+        let failed = |e: String| FitError::Model { path: "model".into(), problem: ModelProblem::Container(e) };
+        let document = Document {
+            format: FORMAT,
+            encoder: self.encoder.to_string(),
+            network: self.network.graph.to_string(),
+            head: self.head.to_string(),
+            target_scale: self.target_scale,
+            schema: self.schema.clone(),
+            target: self.target.clone(),
+            inputs: self.inputs.clone(),
+            manifest: self.manifest.clone(),
+            history: self.history.iter().map(EpochRecord::from).collect(),
+        };
+        let document = serde_json::to_string(&document).map_err(|e| failed(e.to_string()))?;
+        // Training in f32 gives numbers that f32 holds exactly; others are stored as f64.
+        let exact = self.network.weights.values().flat_map(|v| v.data()).all(|v| f64::from(*v as f32) == *v);
+        let encode = |value: &Array| -> Vec<u8> {
+            if exact {
+                value.data().iter().flat_map(|v| (*v as f32).to_le_bytes()).collect()
+            } else {
+                value.data().iter().flat_map(|v| v.to_le_bytes()).collect()
+            }
+        };
+        let bytes: Vec<(&String, &Array, Vec<u8>)> =
+            self.network.weights.iter().map(|(name, value)| (name, value, encode(value))).collect();
+        let dtype = if exact { Dtype::F32 } else { Dtype::F64 };
+        let mut views = Vec::new();
+        for (name, value, data) in &bytes {
+            let view = TensorView::new(dtype, value.shape().to_vec(), data).map_err(|e| failed(e.to_string()))?;
+            views.push((name.as_str(), view));
+        }
+        let metadata = HashMap::from([(KEY.to_string(), document)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|e| failed(e.to_string()))
+    }
+
+    /// A model from the bytes of its file; `path` is for messages.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Model, FitError> {
+        let fail = |problem| FitError::Model { path: path.to_path_buf(), problem };
+        let container = |e: safetensors::SafeTensorError| fail(ModelProblem::Container(e.to_string()));
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(container)?;
+        let document =
+            metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail(ModelProblem::Foreign))?;
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let part = |part: &'static str, reason: String| fail(ModelProblem::Part { part, reason });
+        let Format { format } = serde_json::from_str(document).map_err(|e| part("description", e.to_string()))?;
+        if format > FORMAT {
+            return Err(fail(ModelProblem::Version { found: format, known: FORMAT }));
+        }
+        let document: Document = serde_json::from_str(document).map_err(|e| part("description", e.to_string()))?;
+        let graph = |name: &'static str, text: &str| parse(text).map_err(|e| part(name, e.to_string()));
+        let tensors = SafeTensors::deserialize(bytes).map_err(container)?;
+        let network = graph("network", &document.network)?;
+        let mut weights = Weights::new();
+        for id in network.parameters() {
+            let name = network.name(id);
+            let view = tensors.tensor(name).map_err(|e| part("weights", format!("{name}: {e}")))?;
+            let data: Vec<f64> = match view.dtype() {
+                Dtype::F32 => numbers(view.data(), |b: [u8; 4]| f64::from(f32::from_le_bytes(b))),
+                Dtype::F64 => numbers(view.data(), f64::from_le_bytes),
+                other => return Err(part("weights", format!("{name} holds {other:?}"))),
+            };
+            let shape = network.shape(id).resolve(0);
+            let wrong = || part("weights", format!("{name} has shape {:?} instead of {shape:?}", view.shape()));
+            let value = Array::new(&shape, data).filter(|_| view.shape() == shape).ok_or_else(wrong)?;
+            weights.insert(name.to_string(), value);
+        }
+        let model = Model {
+            encoder: graph("encoder", &document.encoder)?,
+            head: graph("head", &document.head)?,
+            network: Network::from_graph(network, weights),
+            target_scale: document.target_scale,
+            schema: document.schema,
+            target: document.target,
+            inputs: document.inputs,
+            manifest: document.manifest,
+            history: document.history.into_iter().map(Epoch::from).collect(),
+        };
+        model.check().map_err(|reason| part("parts", reason))?;
+        Ok(model)
+    }
+
+    /// Whether the parts fit together.
+    fn check(&self) -> Result<(), String> {
+        let width = |graph: &backpass::Graph, name: &str, input: bool| {
+            let id = if input { graph.named(name) } else { graph.output(name) };
+            id.map(|id| graph.shape(id).clone()).ok_or_else(|| format!("there is no `{name}`"))
+        };
+        let features = width(&self.encoder, "features", false)?;
+        let (x, y) = (width(&self.network.graph, "x", true)?, width(&self.network.graph, "y", false)?);
+        let head_y = width(&self.head, "y", true)?;
+        let classes = self.target.task.classes().len();
+        let result = width(&self.head, if classes == 0 { "prediction" } else { "probabilities" }, false)?;
+        let fits = features == x
+            && y == head_y
+            && x.extent().fixed == self.inputs.features.len()
+            && [&x, &y, &result].iter().all(|s| s.is_batched())
+            && result.extent().fixed == classes.max(1);
+        let inputs = [("numbers", self.inputs.numbers.len()), ("categories", self.inputs.categories.len())];
+        let inputs_fit = inputs.iter().all(|(name, n)| {
+            let found = self.encoder.named(name).map(|id| self.encoder.shape(id).extent().fixed);
+            found == (*n > 0).then_some(*n)
+        });
+        if fits && inputs_fit { Ok(()) } else { Err("the sizes of encoder, network and head differ".to_string()) }
+    }
+
+    /// Writes the model beside `path`, syncs it and renames it, so that no half-written file ever stands there.
+    pub fn save(&self, path: &Path, force: bool) -> Result<(), FitError> {
+        write_file(path, &self.to_bytes()?, force)
+    }
+
+    /// Reads a model.
+    pub fn load(path: &Path) -> Result<Model, FitError> {
+        let io = |source| FitError::Table(crate::TableError::Io { file: path.display().to_string(), source });
+        let bytes = fs::metadata(path).map_err(io)?.len();
+        if bytes > LARGEST {
+            return Err(FitError::Model { path: path.to_path_buf(), problem: ModelProblem::TooLarge { bytes } });
+        }
+        Model::from_bytes(path, &fs::read(path).map_err(io)?)
+    }
+}
+
+fn numbers<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    bytes.chunks_exact(N).map(|chunk| convert(std::array::from_fn(|i| chunk[i]))).collect()
+}
+
+/// Writes a file beside its place, syncs it and renames it; an existing one is replaced only with `force`.
+pub fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FitError> {
+    let failed = |source: io::Error| FitError::Write { path: path.to_path_buf(), source };
+    let exists = || FitError::Exists { path: path.to_path_buf() };
+    if !force && path.exists() {
+        return Err(exists());
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".backpass-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    let renamed = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    renamed.map(|_| ()).map_err(|e| match e.error.kind() {
+        io::ErrorKind::AlreadyExists => exists(),
+        _ => failed(e.error),
+    })
+}

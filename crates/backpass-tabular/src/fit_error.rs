@@ -1,0 +1,188 @@
+//! What can go wrong between a table and a model.
+
+use std::path::PathBuf;
+
+use backpass::builder::BuildErrors;
+use backpass::compile::CompileError;
+use backpass::nn::NetworkError;
+use backpass::session::SessionError;
+use backpass::spec::SpecError;
+use backpass::text::ParseErrors;
+use backpass::train::TrainError;
+
+use crate::error::{ErrorKind, TableError};
+
+/// Everything that can go wrong in training, saving, loading and using a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// A table that cannot be used.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A value that is not among the choices.
+    #[error("{option}: `{found}` is not {expected}")]
+    Choice {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A wrong choice of activation, loss, optimiser, schedule or initialisation.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A derived input that cannot be read.
+    #[error("--input {name}:\n{source}")]
+    Expression {
+        /// The name of the input.
+        name: String,
+        /// What is wrong with it.
+        source: ParseErrors,
+    },
+    /// A derived input whose value is not a number in some row.
+    #[error(
+        "{file}, {place}: the input `{name}` is {value}\nhelp: change its expression so that it is finite for every row"
+    )]
+    DerivedValue {
+        /// The table.
+        file: String,
+        /// The row.
+        place: String,
+        /// The name of the input.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// Nothing to learn from.
+    #[error("no column of {file} can serve as input: {reasons}")]
+    NoInputs {
+        /// The table.
+        file: String,
+        /// Why each column is set aside.
+        reasons: String,
+    },
+    /// Too few rows for a split.
+    #[error(
+        "{file}: {rows} row(s) with a target are too few to train and validate on\nhelp: give more rows, or `--validation none`"
+    )]
+    TooFewRows {
+        /// The table.
+        file: String,
+        /// The rows.
+        rows: usize,
+    },
+    /// Training could not start.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A network that cannot be.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A graph could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildErrors),
+    /// A graph could not be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// A plan could not be run.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A file that is not a model, or a damaged one.
+    #[error("{path}: {problem}\nhelp: give a file written by `backpass train -o`")]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: ModelProblem,
+    },
+    /// A file that could not be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is already there.
+    #[error("{path} exists already\nhelp: choose another name, or say --force to replace it")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What is wrong with a model file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelProblem {
+    /// The file does not have the container's form.
+    #[error("not a backpass model, or damaged ({0})")]
+    Container(String),
+    /// A safetensors file of another program.
+    #[error("a safetensors file, but not a backpass model")]
+    Foreign,
+    /// A newer format.
+    #[error("model format {found}; this program reads format {known}")]
+    Version {
+        /// The file's format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A part that cannot be read.
+    #[error("damaged: its {part} cannot be read ({reason})")]
+    Part {
+        /// Which part.
+        part: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The file is too large to be a model.
+    #[error("{bytes} bytes are too many for a model")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+/// The families of errors that a program tells apart, for instance by its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FitErrorKind {
+    /// The request makes no sense.
+    Usage,
+    /// The data is bad.
+    Data,
+    /// The model file is bad.
+    Model,
+    /// The operating system refused.
+    Io,
+}
+
+impl FitError {
+    pub(crate) fn choice(option: &'static str, found: &str, expected: &'static str) -> Self {
+        FitError::Choice { option, found: found.to_string(), expected }
+    }
+
+    /// The family of the error.
+    pub fn kind(&self) -> FitErrorKind {
+        match self {
+            FitError::Table(e) => match e.kind() {
+                ErrorKind::Usage => FitErrorKind::Usage,
+                ErrorKind::Data => FitErrorKind::Data,
+                ErrorKind::Io => FitErrorKind::Io,
+            },
+            FitError::Choice { .. } | FitError::Spec(_) | FitError::Network(_) | FitError::Expression { .. } => {
+                FitErrorKind::Usage
+            }
+            FitError::Train(TrainError::Option { .. } | TrainError::Spec(_)) => FitErrorKind::Usage,
+            FitError::Exists { .. } => FitErrorKind::Usage,
+            FitError::DerivedValue { .. } | FitError::NoInputs { .. } | FitError::TooFewRows { .. } => {
+                FitErrorKind::Data
+            }
+            FitError::Train(_) => FitErrorKind::Data,
+            FitError::Model { .. } => FitErrorKind::Model,
+            FitError::Build(_) | FitError::Compile(_) | FitError::Session(_) => FitErrorKind::Usage,
+            FitError::Write { .. } => FitErrorKind::Io,
+        }
+    }
+}

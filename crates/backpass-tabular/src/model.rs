@@ -1,0 +1,201 @@
+//! A trained model: everything needed to go from raw rows to predictions.
+
+use std::fmt::Write as _;
+
+use backpass::graph::Graph;
+use backpass::nn::Network;
+use backpass::train::{Dataset, Epoch, Predictor};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::encode::{CHUNK, Inputs, Surprises, features};
+use crate::fit_error::FitError;
+use crate::metrics::{self, Metrics};
+use crate::options::FitOptions;
+use crate::runner::Runner;
+use crate::schema::Schema;
+use crate::table::Table;
+use crate::task::{Target, Task};
+
+/// A trained model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What the columns are and how their cells are read.
+    pub schema: Schema,
+    /// What is predicted.
+    pub target: Target,
+    /// Which columns become which features.
+    pub inputs: Inputs,
+    /// From raw columns to features, see [`Inputs`].
+    pub encoder: Graph,
+    /// From features `x` to outputs `y`.
+    pub network: Network,
+    /// From `y` to `probabilities` or `prediction`.
+    pub head: Graph,
+    /// Centre and factor that bring the network's output to the target's units.
+    pub target_scale: (f64, f64),
+    /// How it came about.
+    pub manifest: Manifest,
+    /// Its training, epoch by epoch.
+    pub history: Vec<Epoch>,
+}
+
+/// How a model came about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of the program.
+    pub version: String,
+    /// The name of the training data.
+    pub data: String,
+    /// Rows trained and validated on.
+    pub rows: (usize, usize),
+    /// Every option with its value.
+    pub options: FitOptions,
+    /// Every decision taken, in words.
+    pub decisions: Vec<String>,
+    /// Why training stopped, in one word.
+    pub stop_reason: String,
+    /// Why training stopped, with the evidence.
+    pub stop: String,
+    /// The epoch whose weights were kept.
+    pub best_epoch: usize,
+}
+
+/// Predictions for the rows of a table.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// For classes: probabilities row by row, as many as there are classes. For a number: the numbers.
+    pub values: Vec<f64>,
+    /// The classes; none for a number.
+    pub classes: Vec<String>,
+    /// Cells that training did not know.
+    pub surprises: Surprises,
+}
+
+impl Predictions {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.classes.len().max(1)
+    }
+
+    /// The most probable class of a row, the first of equals.
+    pub fn class(&self, row: usize) -> usize {
+        let n = self.classes.len();
+        let given = &self.values[row * n..(row + 1) * n];
+        (1..n).fold(0, |best, next| if given[next] > given[best] { next } else { best })
+    }
+}
+
+impl Task {
+    /// `binary`, `multiclass` or `regression`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Task::Binary { .. } => "binary",
+            Task::Multiclass { .. } => "multiclass",
+            Task::Regression => "regression",
+        }
+    }
+}
+
+impl Model {
+    /// Predicts every row of a table that has the model's input columns; others are passed over.
+    pub fn predict(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
+        let (x, surprises) = features(table, &self.schema, &self.inputs, &self.encoder)?;
+        let outputs = Predictor::<f32>::new(&self.network, threads)?.predict(&x);
+        let values = self.head_values(&outputs)?;
+        Ok(Predictions { values, classes: self.target.task.classes().to_vec(), surprises })
+    }
+
+    /// Metrics on the rows of a table that have a target, with the number of those rows and what was surprising.
+    pub fn evaluate(&self, table: &Table, threads: usize) -> Result<(Metrics, usize, Surprises), FitError> {
+        let present = self.target.present(table, &self.schema)?;
+        let rows = if present.len() == table.rows() { table } else { &table.select_rows(&present) };
+        if rows.rows() == 0 {
+            return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
+        }
+        let predictions = self.predict(rows, threads)?;
+        let metrics = match self.target.task {
+            Task::Regression => {
+                let targets = self.schema.to_numbers(rows, &self.target.name)?;
+                metrics::regression(&predictions.values, &targets, None)?
+            }
+            _ => {
+                let classes = self.target.to_classes(rows, &self.schema)?;
+                let targets: Vec<u32> = classes.into_iter().map(|c| c.unwrap_or(0)).collect();
+                metrics::classification(&predictions.values, predictions.classes.len(), &targets, None)?
+            }
+        };
+        Ok((metrics, rows.rows(), predictions.surprises))
+    }
+
+    /// SHA-256 over everything that determines predictions: graphs, weights, columns, target.
+    pub fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        for graph in [&self.encoder, &self.network.graph, &self.head] {
+            part(graph.to_string().as_bytes());
+        }
+        for (name, value) in &self.network.weights {
+            part(name.as_bytes());
+            let bytes: Vec<u8> = value.data().iter().flat_map(|v| v.to_le_bytes()).collect();
+            part(&bytes);
+        }
+        part(serde_json::to_string(&(&self.inputs, &self.schema, &self.target)).unwrap_or_default().as_bytes());
+        hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// The targets of a table as the loss takes them: class numbers, or numbers in units of the network's output.
+    pub(crate) fn scaled_targets(&self, table: &Table) -> Result<Vec<f32>, FitError> {
+        let (centre, factor) = self.target_scale;
+        Ok(match self.target.task {
+            Task::Regression => {
+                let values = self.schema.to_numbers(table, &self.target.name)?;
+                values.into_iter().map(|v| ((v - centre) / factor) as f32).collect()
+            }
+            _ => {
+                let classes = self.target.to_classes(table, &self.schema)?;
+                classes.into_iter().map(|c| c.unwrap_or(0) as f32).collect()
+            }
+        })
+    }
+
+    /// From network outputs to probabilities or predictions.
+    fn head_values(&self, outputs: &[f32]) -> Result<Vec<f64>, FitError> {
+        let width = self.network.outputs();
+        let output = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
+        let rows = outputs.len() / width;
+        let mut runner = Runner::new(&self.head, CHUNK.min(rows.max(1)))?;
+        let mut values = Vec::new();
+        for chunk in outputs.chunks(CHUNK * width) {
+            let y: Vec<f64> = chunk.iter().map(|&v| f64::from(v)).collect();
+            values.extend_from_slice(runner.run(chunk.len() / width, &[("y", &y)], output)?);
+        }
+        Ok(values)
+    }
+
+    /// Metrics of network outputs on encoded rows, in the target's units.
+    pub(crate) fn metrics_of(&self, outputs: &[f32], data: &Dataset) -> Result<Metrics, FitError> {
+        let values = self.head_values(outputs)?;
+        let classes = self.target.task.classes().len();
+        Ok(if classes == 0 {
+            let (centre, factor) = self.target_scale;
+            let targets: Vec<f64> = data.y.iter().map(|&y| f64::from(y) * factor + centre).collect();
+            metrics::regression(&values, &targets, None)?
+        } else {
+            let targets: Vec<u32> = data.y.iter().map(|&y| y as u32).collect();
+            metrics::classification(&values, classes, &targets, None)?
+        })
+    }
+}
+
+/// Metrics of a model on encoded rows.
+pub(crate) fn judge(model: &Model, data: &Dataset, threads: usize) -> Result<Metrics, FitError> {
+    let outputs = Predictor::<f32>::new(&model.network, threads)?.predict(&data.x);
+    model.metrics_of(&outputs, data)
+}

@@ -1,0 +1,417 @@
+//! Every choice a user can make about training on a table, and what is chosen where nothing is said.
+
+use backpass::init::Init;
+use backpass::loss::Loss;
+use backpass::nn::Activation;
+use backpass::optim::Optimizer;
+use backpass::optim::schedule::Schedule;
+use backpass::train::{BatchSize, Penalty, TrainOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::fit_error::FitError;
+use crate::task::Task;
+
+/// How to train on a table. Whatever is `None` or empty is chosen from the data; [`crate::Fitted::resolved`] tells how.
+///
+/// The same structure is the command line, the configuration file and the record in the model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+pub struct FitOptions {
+    /// The column to predict
+    #[cfg_attr(feature = "clap", arg(long, value_name = "COL", default_value = "", hide_default_value = true))]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub target: String,
+
+    /// classification or regression; by default what the target looks like
+    #[cfg_attr(feature = "clap", arg(long, value_name = "TASK", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+
+    /// The kind of a column: number, category, date, text or ignore
+    #[cfg_attr(feature = "clap", arg(long = "type", value_name = "COL=KIND", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
+
+    /// A column to leave out
+    #[cfg_attr(feature = "clap", arg(long, value_name = "COL", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
+
+    /// A further input computed from number columns, such as "r = sqrt(x1^2 + x2^2)"
+    #[cfg_attr(feature = "clap", arg(long = "input", value_name = "NAME = EXPR", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+
+    /// A further text that stands for a missing value
+    #[cfg_attr(feature = "clap", arg(long = "missing", value_name = "TEXT", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+
+    /// How numbers are scaled: robust, standard or none
+    #[cfg_attr(feature = "clap", arg(long, value_name = "HOW", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<String>,
+
+    /// The most levels of a category that get an input of their own
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_levels: Option<usize>,
+
+    /// Rows to validate on: a share such as 0.2, a file, or none
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE|FILE", help_heading = "Validation"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+
+    /// How the share is taken: random, stratified, ordered (the last rows) or group=COL
+    #[cfg_attr(feature = "clap", arg(long, value_name = "HOW", help_heading = "Validation"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+
+    /// What decides about stopping and the best epoch: loss, or a metric such as accuracy or rmse
+    #[cfg_attr(feature = "clap", arg(long, value_name = "METRIC", help_heading = "Validation"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<String>,
+
+    /// Neurons of the hidden layers, such as 64,64; none for a single layer
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N,N,…|none", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
+
+    /// The activation of hidden layers, one for all or one for each, separated by commas
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation: Option<String>,
+
+    /// How weights start; by default what suits the activation
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+
+    /// The share of hidden values dropped in training
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+
+    /// What is minimised
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<String>,
+
+    /// The update rule
+    #[cfg_attr(
+        feature = "clap",
+        arg(long, visible_alias = "optimiser", value_name = "NAME", help_heading = "Training")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<String>,
+
+    /// The largest learning rate
+    #[cfg_attr(feature = "clap", arg(long, value_name = "RATE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+
+    /// How the learning rate changes: constant, step, cosine, one_cycle, plateau
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+
+    /// Epochs during which the learning rate rises from zero
+    #[cfg_attr(feature = "clap", arg(long, value_name = "EPOCHS", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<f64>,
+
+    /// Rows per step: a number, or full for exact gradient descent
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N|full", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<String>,
+
+    /// The most passes over the rows
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+
+    /// Stop after so many epochs without improvement; 0 never stops early
+    #[cfg_attr(feature = "clap", arg(long, value_name = "EPOCHS", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+
+    /// The least change that counts as an improvement
+    #[cfg_attr(feature = "clap", arg(long, value_name = "CHANGE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_improvement: Option<f64>,
+
+    /// Stop after so many seconds
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_budget: Option<f64>,
+
+    /// Stop when the watched value is at least as good as this
+    #[cfg_attr(feature = "clap", arg(long, value_name = "VALUE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<f64>,
+
+    /// Add so much times the sum of absolute weights to the loss
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FACTOR", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1: Option<f64>,
+
+    /// Add half of so much times the sum of squared weights to the loss
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FACTOR", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l2: Option<f64>,
+
+    /// Decoupled weight decay: each step shrinks weights by the learning rate times this
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FACTOR", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+
+    /// Scale the gradient to at most this norm
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NORM", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+
+    /// Limit every element of the gradient to this size
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SIZE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+
+    /// The share of each class label spread evenly over all classes
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+
+    /// Weights of classes: balanced, or A=2,B=1
+    #[cfg_attr(feature = "clap", arg(long, value_name = "HOW", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weight: Option<String>,
+
+    /// A column that says how much each row counts
+    #[cfg_attr(feature = "clap", arg(long, value_name = "COL", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+
+    /// Where all random numbers come from
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+
+    /// Compute in f32 or f64
+    #[cfg_attr(feature = "clap", arg(long, value_name = "TYPE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+}
+
+/// How numbers are brought to one scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scaling {
+    /// Median and quartiles, then a smooth limit at ±3 (Holzmüller, Grinsztajn and Steinwart 2024).
+    Robust,
+    /// Mean 0, standard deviation 1.
+    Standard,
+    /// As they are.
+    None,
+}
+
+impl FitOptions {
+    /// The defaults for predicting `target`.
+    pub fn new(target: impl Into<String>) -> Self {
+        FitOptions { target: target.into(), ..FitOptions::default() }
+    }
+
+    /// Takes from `other` whatever is not set here.
+    pub fn or(mut self, other: FitOptions) -> Self {
+        macro_rules! take {
+            ($($field:ident),* ; $($list:ident),*) => {
+                $(self.$field = self.$field.or(other.$field);)*
+                $(if self.$list.is_empty() { self.$list = other.$list; })*
+            };
+        }
+        take!(
+            task, scaling, max_levels, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
+            learning_rate, schedule, warm_up, batch_size, epochs, patience, min_improvement, time_budget, stop_at, l1,
+            l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision;
+            target, types, drop, inputs, missing
+        );
+        self
+    }
+
+    /// Fills in everything that depends on the data: `rows` to train on, `features` after encoding.
+    pub(crate) fn resolve(&self, task: &Task, rows: usize, features: usize) -> FitOptions {
+        let classification = !matches!(task, Task::Regression);
+        let small = rows < 5_000;
+        let batch = match rows {
+            0..=600 => 32,
+            601..=3_000 => 64,
+            3_001..=20_000 => 128,
+            20_001..=100_000 => 256,
+            _ => 512,
+        };
+        // Enough steps for the schedule to settle, however many rows there are; classes are learnt in fewer epochs.
+        let steps: f64 = if small { 8_000.0 } else { 12_000.0 };
+        let most = if classification && rows >= 20_000 { 20.0 } else { 400.0 };
+        let epochs = (steps / (rows as f64 / batch as f64).ceil()).ceil().clamp(20.0, most) as usize;
+        let width = if features >= 256 { 256 } else { 128 };
+        let loss = match task {
+            Task::Binary { .. } => "binary_cross_entropy",
+            Task::Multiclass { .. } => "softmax_cross_entropy",
+            Task::Regression => "squared",
+        };
+        let text = |t: &str| Some(t.to_string());
+        let defaults = FitOptions {
+            scaling: text("robust"),
+            max_levels: Some(64),
+            validation: text("0.2"),
+            split: text(if classification { "stratified" } else { "random" }),
+            watch: text("loss"),
+            hidden: Some(format!("{width},{width}")),
+            activation: text(if classification { "relu" } else { "mish" }),
+            dropout: Some(if classification { 0.1 } else { 0.0 }),
+            loss: text(loss),
+            optimizer: text("adamw(beta2=0.95)"),
+            learning_rate: Some(if classification { 1e-3 } else { 3e-3 }),
+            schedule: text("cosine"),
+            warm_up: Some(0.0),
+            batch_size: Some(batch.to_string()),
+            epochs: Some(epochs),
+            patience: Some((epochs / 4).max(20)),
+            min_improvement: Some(0.0),
+            l1: Some(0.0),
+            l2: Some(0.0),
+            // A few rows are soon learnt by heart, and unlimited certainty comes with that.
+            label_smoothing: Some(if small || matches!(task, Task::Multiclass { .. }) { 0.05 } else { 0.0 }),
+            seed: Some(0),
+            precision: text("f32"),
+            ..FitOptions::default()
+        };
+        let mut resolved = self.clone().or(defaults);
+        // Values that follow from another choice than the default one.
+        if self.learning_rate.is_none()
+            && let Some(optimizer) = &self.optimizer
+            && let Ok(optimizer) = Optimizer::parse(optimizer)
+        {
+            resolved.learning_rate = Some(optimizer.default_learning_rate());
+        }
+        if resolved.weight_decay.is_none()
+            && let Ok(optimizer) = Optimizer::parse(resolved.optimizer.as_deref().unwrap_or_default())
+        {
+            resolved.weight_decay = Some(optimizer.default_weight_decay());
+        }
+        resolved
+    }
+
+    pub(crate) fn scaling(&self) -> Result<Scaling, FitError> {
+        match self.scaling.as_deref() {
+            None | Some("robust") => Ok(Scaling::Robust),
+            Some("standard") => Ok(Scaling::Standard),
+            Some("none") => Ok(Scaling::None),
+            Some(found) => Err(FitError::choice("--scaling", found, "robust, standard or none")),
+        }
+    }
+
+    /// The sizes of the hidden layers.
+    pub(crate) fn hidden_sizes(&self) -> Result<Vec<usize>, FitError> {
+        let text = self.hidden.as_deref().unwrap_or("none").trim();
+        if text == "none" || text == "0" {
+            return Ok(Vec::new());
+        }
+        let wrong = || FitError::choice("--hidden", text, "sizes such as 64,64, or none");
+        let size = |part: &str| part.trim().parse().ok().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(wrong);
+        text.split(',').map(size).collect()
+    }
+
+    /// The activation of each hidden layer.
+    pub(crate) fn activations(&self, layers: usize) -> Result<Vec<Activation>, FitError> {
+        let text = self.activation.as_deref().unwrap_or("relu");
+        let mut parts: Vec<String> = vec![String::new()];
+        let mut depth = 0;
+        for c in text.chars() {
+            match c {
+                ',' if depth == 0 => {
+                    parts.push(String::new());
+                    continue;
+                }
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            if let Some(part) = parts.last_mut() {
+                part.push(c);
+            }
+        }
+        let all: Vec<Activation> = parts.iter().map(|p| Activation::parse(p)).collect::<Result<_, _>>()?;
+        match all.len() {
+            1 => Ok(vec![all[0].clone(); layers]),
+            n if n == layers => Ok(all),
+            _ => Err(FitError::choice("--activation", text, "one activation, or one for each hidden layer")),
+        }
+    }
+
+    pub(crate) fn init(&self) -> Result<Option<Init>, FitError> {
+        Ok(self.init.as_deref().map(Init::parse).transpose()?)
+    }
+
+    /// The options of training; every field has been resolved.
+    pub(crate) fn training(&self, task: &Task, threads: usize) -> Result<TrainOptions, FitError> {
+        let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
+        let classes = task.classes().len();
+        let (fits, expected) = match (&loss, task) {
+            (Loss::BinaryCrossEntropy(_), Task::Binary { .. }) => (true, ""),
+            (Loss::SoftmaxCrossEntropy(_), Task::Multiclass { .. }) => (true, ""),
+            (_, Task::Binary { .. }) => (false, "binary_cross_entropy for a target with two classes"),
+            (_, Task::Multiclass { .. }) => (false, "softmax_cross_entropy for a target with several classes"),
+            (Loss::BinaryCrossEntropy(_) | Loss::SoftmaxCrossEntropy(_), Task::Regression) => {
+                (false, "squared, absolute, huber, poisson or quantile for a number")
+            }
+            (_, Task::Regression) => (true, ""),
+        };
+        if !fits {
+            return Err(FitError::choice("--loss", loss.choice().name, expected));
+        }
+        if let (Some(share), 2..) = (self.label_smoothing, classes) {
+            match &mut loss {
+                Loss::BinaryCrossEntropy(l) => l.smoothing = share,
+                Loss::SoftmaxCrossEntropy(l) => l.smoothing = share,
+                _ => {}
+            }
+        }
+        let batch_size = match self.batch_size.as_deref() {
+            Some("full") => BatchSize::Full,
+            Some(text) => match text.parse() {
+                Ok(n) if n > 0 => BatchSize::Rows(n),
+                _ => return Err(FitError::choice("--batch-size", text, "a number of rows, or full")),
+            },
+            None => BatchSize::Rows(32),
+        };
+        let double_precision = match self.precision.as_deref() {
+            None | Some("f32") => false,
+            Some("f64") => true,
+            Some(text) => return Err(FitError::choice("--precision", text, "f32 or f64")),
+        };
+        let defaults = TrainOptions::default();
+        let time_budget = self.time_budget.map(|s| {
+            std::time::Duration::try_from_secs_f64(s)
+                .map_err(|_| FitError::choice("--time-budget", &s.to_string(), "a number of seconds"))
+        });
+        Ok(TrainOptions {
+            loss,
+            optimizer: Optimizer::parse(self.optimizer.as_deref().unwrap_or_default())?,
+            learning_rate: self.learning_rate,
+            schedule: Schedule::parse(self.schedule.as_deref().unwrap_or("constant"))?,
+            warm_up: self.warm_up.unwrap_or(0.0),
+            batch_size,
+            epochs: self.epochs.unwrap_or(defaults.epochs),
+            patience: self.patience.filter(|&p| p > 0),
+            min_improvement: self.min_improvement.unwrap_or(0.0),
+            time_budget: time_budget.transpose()?,
+            target: self.stop_at,
+            penalty: Penalty { l1: self.l1.unwrap_or(0.0), l2: self.l2.unwrap_or(0.0), decay: self.weight_decay },
+            clip_norm: self.clip_norm,
+            clip_value: self.clip_value,
+            seed: self.seed.unwrap_or(0),
+            threads,
+            double_precision,
+            ..defaults
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! What follows every epoch, whatever the optimiser: measure, remember the best, decide whether to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use backpass_kernels::{Pool, Real};
+
+use crate::nn::{Network, Weights};
+use crate::train::evaluate::Evaluator;
+use crate::train::{Epoch, Metric, StopReason, TrainError, TrainOptions, TrainReport, Validation};
+
+pub(super) struct Monitor<'a, T: Real> {
+    options: &'a TrainOptions,
+    metrics: &'a [Metric<'a>],
+    watch: Option<usize>,
+    evaluator: Option<Evaluator<'a, T>>,
+    observe: &'a mut dyn FnMut(&Epoch),
+    start: Instant,
+    outputs: Vec<f32>,
+    history: Vec<Epoch>,
+    watched: String,
+    higher_is_better: bool,
+    best: f64,
+    best_epoch: usize,
+    best_weights: Option<Weights>,
+    /// The last value that counted as an improvement, and its epoch.
+    improved_to: f64,
+    improved_in: usize,
+}
+
+impl<'a, T: Real> Monitor<'a, T> {
+    pub fn new(
+        network: &Network,
+        validation: &'a Validation<'_>,
+        options: &'a TrainOptions,
+        pool: Arc<Pool>,
+        observe: &'a mut dyn FnMut(&Epoch),
+    ) -> Result<Self, TrainError> {
+        let evaluator = validation.data.map(|rows| Evaluator::new(network, rows, &options.loss, pool)).transpose()?;
+        let metrics: &[Metric<'_>] = if evaluator.is_some() { &validation.metrics } else { &[] };
+        let watch = validation.watch.filter(|_| evaluator.is_some());
+        let metric = watch.and_then(|i| metrics.get(i));
+        let watched = match (metric, &evaluator) {
+            (Some(m), _) => format!("validation {}", m.name),
+            (None, Some(_)) => "validation loss".to_string(),
+            (None, None) => "training loss".to_string(),
+        };
+        let higher_is_better = metric.is_some_and(|m| m.higher_is_better);
+        let worst = if higher_is_better { f64::NEG_INFINITY } else { f64::INFINITY };
+        Ok(Monitor {
+            options,
+            metrics,
+            watch,
+            evaluator,
+            observe,
+            start: Instant::now(),
+            outputs: Vec::new(),
+            history: Vec::new(),
+            watched,
+            higher_is_better,
+            best: worst,
+            best_epoch: 0,
+            best_weights: None,
+            improved_to: worst,
+            improved_in: 0,
+        })
+    }
+
+    /// Whether somebody or the clock asks to stop at once.
+    pub fn halted(&self) -> Option<StopReason> {
+        if self.options.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Some(StopReason::Interrupted);
+        }
+        let budget = self.options.time_budget.filter(|b| self.start.elapsed() >= *b)?;
+        Some(StopReason::TimeBudget { seconds: budget.as_secs_f64() })
+    }
+
+    /// Whether the last epoch was an improvement.
+    pub fn improved(&self) -> bool {
+        self.improved_in == self.history.len()
+    }
+
+    /// Records an epoch that ended with `weights`, and decides whether to go on.
+    pub fn epoch(
+        &mut self,
+        weights: &Weights,
+        train_loss: f64,
+        penalty: f64,
+        learning_rate: f64,
+    ) -> Result<Option<StopReason>, TrainError> {
+        let validation_loss = self.evaluator.as_mut().map(|e| e.run(weights, &mut self.outputs)).transpose()?;
+        let metrics: Vec<_> = self.metrics.iter().map(|m| (m.name.clone(), (m.compute)(&self.outputs))).collect();
+        let metric = self.watch.map(|i| metrics[i].1);
+        let value = metric.or(validation_loss).unwrap_or(train_loss + penalty);
+        let (epoch, seconds) = (self.history.len() + 1, self.start.elapsed().as_secs_f64());
+        let record = Epoch { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds };
+        (self.observe)(&record);
+        self.history.push(record);
+        // Of equal values the last one is kept.
+        if self.at_least(value, self.best) {
+            (self.best, self.best_epoch) = (value, epoch);
+            if self.options.restore_best && self.evaluator.is_some() {
+                self.best_weights = Some(weights.clone());
+            }
+        }
+        let gain = if self.higher_is_better { value - self.improved_to } else { self.improved_to - value };
+        if gain > self.options.min_improvement {
+            (self.improved_to, self.improved_in) = (value, epoch);
+        }
+        Ok(self.decide(value))
+    }
+
+    fn decide(&self, value: f64) -> Option<StopReason> {
+        let watched = self.watched.clone();
+        if let Some(target) = self.options.target.filter(|&t| self.at_least(value, t)) {
+            return Some(StopReason::Target { watched, value, target });
+        }
+        if let Some(patience) = self.options.patience.filter(|&p| self.history.len() - self.improved_in >= p) {
+            let (best, best_epoch) = (self.best, self.best_epoch);
+            return Some(StopReason::Patience { watched, best, best_epoch, patience });
+        }
+        self.halted()
+    }
+
+    fn at_least(&self, value: f64, other: f64) -> bool {
+        if self.higher_is_better { value >= other } else { value <= other }
+    }
+
+    /// Ends the run, with the best weights if they were to be restored.
+    pub fn report(self, network: &mut Network, stop: Option<StopReason>, rows: u64) -> TrainReport {
+        let mut best_epoch = self.history.len();
+        if let Some(weights) = self.best_weights {
+            (network.weights, best_epoch) = (weights, self.best_epoch);
+        }
+        TrainReport {
+            history: self.history,
+            best_epoch,
+            watched: (self.watched, self.best),
+            stop: stop.unwrap_or(StopReason::Epochs { epochs: self.options.epochs }),
+            seconds: self.start.elapsed().as_secs_f64(),
+            rows,
+        }
+    }
+}
