@@ -1,2 +1,34 @@
-//! x
-fn main() {}
+//! The project's own commands: `cargo xtask test`, `cargo xtask quality`, `cargo xtask reference`.
+
+mod quality;
+mod reference;
+mod shell;
+mod test;
+mod tidy;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test                       everything that must hold before a change lands
+  quality [--quick] [NAME…]  train with defaults on real tables and write bench/quality/
+  reference                  write REFERENCE.md from the lists of operators, losses, …
+  tidy                       only the rules on the sources themselves";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    std::env::set_current_dir(shell::root())?;
+    match args.as_slice() {
+        ["test"] => test::run(),
+        ["quality", rest @ ..] => quality::run(rest),
+        ["reference"] => reference::write(),
+        ["tidy"] => tidy::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("there is no such command\n{HELP}"),
+    }
+}

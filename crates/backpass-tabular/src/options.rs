@@ -369,11 +369,7 @@ impl FitOptions {
             return Err(FitError::choice("--loss", loss.choice().name, expected));
         }
         if let (Some(share), 2..) = (self.label_smoothing, classes) {
-            match &mut loss {
-                Loss::BinaryCrossEntropy(l) => l.smoothing = share,
-                Loss::SoftmaxCrossEntropy(l) => l.smoothing = share,
-                _ => {}
-            }
+            loss = loss.with_smoothing(share);
         }
         let batch_size = match self.batch_size.as_deref() {
             Some("full") => BatchSize::Full,

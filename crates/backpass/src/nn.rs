@@ -55,6 +55,12 @@ pub enum NetworkError {
         /// Its name.
         name: String,
     },
+    /// A parameter with a name that training gives to something else.
+    #[error("training needs the name `{name}` for an input of its own\nhelp: rename the parameter")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
     /// A parameter that the graph changes by itself.
     #[error("the graph updates its parameter `{name}`; that is what training does")]
     Update {

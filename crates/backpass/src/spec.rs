@@ -101,7 +101,93 @@ pub(crate) fn unknown(what: &'static str, name: &str, names: &[&str]) -> SpecErr
     SpecError::Unknown { what, name: name.to_string(), suggestion, known: names.join(", ") }
 }
 
-/// Makes an enum of choices from a list of files, with `parse`, `choice`, `all` and `Display`.
+/// The numbers a parameter may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Greater than 0.
+    Positive,
+    /// From 0 up to, but not including, 1.
+    Share,
+    /// Between 0 and 1, neither included.
+    Inside,
+    /// 1 or more.
+    AtLeastOne,
+}
+
+impl Range {
+    fn holds(self, value: f64) -> bool {
+        value.is_finite()
+            && match self {
+                Range::Positive => value > 0.0,
+                Range::Share => (0.0..1.0).contains(&value),
+                Range::Inside => value > 0.0 && value < 1.0,
+                Range::AtLeastOne => value >= 1.0,
+            }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Range::Positive => "greater than 0",
+            Range::Share => "at least 0 and less than 1",
+            Range::Inside => "between 0 and 1",
+            Range::AtLeastOne => "at least 1",
+        }
+    }
+}
+
+/// The numbers that a choice is made with.
+pub trait Parameters {
+    /// Name, value and allowed range of each.
+    fn parameters(&self) -> Vec<(&'static str, f64, Range)>;
+
+    /// The choice from the attributes of its text form.
+    fn read(attributes: &mut Attributes) -> Result<Self, AttributeError>
+    where
+        Self: Sized;
+}
+
+/// Makes the struct of a choice from its parameters: `name = default, Range;`.
+macro_rules! parameters {
+    ($(#[$doc:meta])* $Type:ident {}) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $Type;
+
+        impl crate::spec::Parameters for $Type {
+            fn parameters(&self) -> Vec<(&'static str, f64, crate::spec::Range)> {
+                Vec::new()
+            }
+
+            fn read(_: &mut crate::ops::Attributes) -> Result<Self, crate::ops::AttributeError> {
+                Ok($Type)
+            }
+        }
+    };
+    ($(#[$doc:meta])* $Type:ident { $($(#[$field_doc:meta])* $field:ident = $default:expr, $range:ident;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $Type { $($(#[$field_doc])* pub $field: f64,)+ }
+
+        impl Default for $Type {
+            fn default() -> Self {
+                $Type { $($field: $default,)+ }
+            }
+        }
+
+        impl crate::spec::Parameters for $Type {
+            fn parameters(&self) -> Vec<(&'static str, f64, crate::spec::Range)> {
+                vec![$((stringify!($field), self.$field, crate::spec::Range::$range),)+]
+            }
+
+            fn read(attributes: &mut crate::ops::Attributes) -> Result<Self, crate::ops::AttributeError> {
+                Ok($Type { $($field: attributes.number(stringify!($field), $default)?,)+ })
+            }
+        }
+    };
+}
+pub(crate) use parameters;
+
+/// Makes an enum of choices from a list of files.
 macro_rules! choices {
     ($(#[$doc:meta])* $Enum:ident, $what:literal, $Trait:ident, { $($file:ident: $Type:ident,)* }) => {
         $(mod $file; pub use $file::$Type;)*
@@ -111,24 +197,25 @@ macro_rules! choices {
         #[allow(missing_docs)]
         pub enum $Enum { $($Type($Type),)* }
 
+        $(impl From<$Type> for $Enum { fn from(choice: $Type) -> $Enum { $Enum::$Type(choice) } })*
+
         impl $Enum {
             /// Everything in the list.
-            pub fn all() -> &'static [&'static crate::spec::Choice] {
-                const ALL: &[&crate::spec::Choice] = &[$(&<$Type as $Trait>::CHOICE,)*];
-                ALL
+            pub fn all() -> Vec<&'static crate::spec::Choice> {
+                vec![$(<$Type as Default>::default().choice(),)*]
             }
 
             /// Name, summary, formula and source.
             pub fn choice(&self) -> &'static crate::spec::Choice {
-                match self { $($Enum::$Type(_) => &<$Type as $Trait>::CHOICE,)* }
+                self.chosen().choice()
             }
 
             /// Reads `name` or `name(parameter=value, …)`.
             pub fn parse(text: &str) -> Result<Self, crate::spec::SpecError> {
                 let (name, mut attributes) = crate::spec::split($what, text)?;
                 let wrong = |source| crate::spec::SpecError::Parameter { what: $what, name: name.clone(), source };
-                $(if name == <$Type as $Trait>::CHOICE.name {
-                    let parsed = <$Type as $Trait>::parse(&mut attributes).map_err(wrong)?;
+                $(if name == <$Type as Default>::default().choice().name {
+                    let parsed = <$Type as crate::spec::Parameters>::read(&mut attributes).map_err(wrong)?;
                     attributes.finish().map_err(wrong)?;
                     return Ok($Enum::$Type(parsed));
                 })*
@@ -136,29 +223,43 @@ macro_rules! choices {
                 Err(crate::spec::unknown($what, &name, &names))
             }
 
-            fn as_dyn(&self) -> &dyn crate::spec::Parameters {
-                match self { $($Enum::$Type(o) => o,)* }
+            /// Checks that every parameter lies in its range.
+            pub fn check(&self) -> Result<(), crate::spec::SpecError> {
+                crate::spec::check($what, self.choice().name, &self.chosen().parameters())
+            }
+
+            fn chosen(&self) -> &dyn $Trait {
+                match self { $($Enum::$Type(choice) => choice,)* }
+            }
+
+            #[allow(dead_code, reason = "only some lists change a choice after it is made")]
+            fn chosen_mut(&mut self) -> &mut dyn $Trait {
+                match self { $($Enum::$Type(choice) => choice,)* }
             }
         }
 
-        $(impl crate::spec::Parameters for $Type {
-            fn parameters(&self) -> Vec<(&'static str, f64)> {
-                <Self as $Trait>::parameters(self)
-            }
-        })*
-
         impl std::fmt::Display for $Enum {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                crate::spec::display(f, self.choice().name, &self.as_dyn().parameters())
+                let parameters: Vec<_> = self.chosen().parameters().iter().map(|p| (p.0, p.1)).collect();
+                crate::spec::display(f, self.choice().name, &parameters)
             }
         }
     };
 }
 pub(crate) use choices;
 
-/// The parameters of a choice, for printing it back.
-pub(crate) trait Parameters {
-    fn parameters(&self) -> Vec<(&'static str, f64)>;
+/// The first parameter outside its range.
+pub(crate) fn check(
+    what: &'static str,
+    name: &'static str,
+    parameters: &[(&'static str, f64, Range)],
+) -> Result<(), SpecError> {
+    match parameters.iter().find(|(_, value, range)| !range.holds(*value)) {
+        Some(&(parameter, value, range)) => {
+            Err(SpecError::Range { what, name, parameter, value, range: range.words() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Writes `name(parameter=value, …)`, as `parse` reads it.

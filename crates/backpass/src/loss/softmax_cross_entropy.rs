@@ -1,27 +1,26 @@
 //! `softmax_cross_entropy`.
 
-use super::{Attributes, AttributeError, Choice, Expr, LossFunction};
+use super::{Choice, Expr, LossFunction};
+use crate::spec::parameters;
 
-/// `-ln softmax(o)_t` for class number t, computed as `ln Σ e^o - o_t`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SoftmaxCrossEntropy {
-    /// The share of each target spread evenly over all classes.
-    pub smoothing: f64,
-}
-
-impl Default for SoftmaxCrossEntropy {
-    fn default() -> Self {
-        SoftmaxCrossEntropy { smoothing: 0.0 }
+parameters! {
+    /// `-ln softmax(o)_t` for class number t, computed as `ln Σ e^o - o_t`.
+    SoftmaxCrossEntropy {
+        /// The share of each target spread evenly over all classes.
+        smoothing = 0.0, Share;
     }
 }
 
 impl LossFunction for SoftmaxCrossEntropy {
-    const CHOICE: Choice = Choice {
-        name: "softmax_cross_entropy",
-        summary: "one of K classes, from K logits",
-        formula: "ln Σ e^o - o_t",
-        source: "negative log-likelihood of the categorical distribution; smoothing: Szegedy et al. 2016",
-    };
+    fn choice(&self) -> &'static Choice {
+        const CHOICE: Choice = Choice {
+            name: "softmax_cross_entropy",
+            summary: "one of K classes, from K logits",
+            formula: "ln Σ e^o - o_t",
+            source: "negative log-likelihood of the categorical distribution; smoothing: Szegedy et al. 2016",
+        };
+        &CHOICE
+    }
 
     fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b> {
         let dims = output.shape().resolve(1);
@@ -37,11 +36,16 @@ impl LossFunction for SoftmaxCrossEntropy {
         output.log_sum_exp(1) - (truth * output).sum(1)
     }
 
-    fn parse(attributes: &mut Attributes) -> Result<Self, AttributeError> {
-        Ok(SoftmaxCrossEntropy { smoothing: attributes.number("smoothing", 0.0)? })
+    fn wants_classes(&self) -> bool {
+        true
     }
 
-    fn parameters(&self) -> Vec<(&'static str, f64)> {
-        vec![("smoothing", self.smoothing)]
+    fn accepts(&self, target: f32, outputs: usize) -> Result<(), &'static str> {
+        let ok = target.fract() == 0.0 && target >= 0.0 && (target as usize) < outputs;
+        if ok { Ok(()) } else { Err("a class number below the number of outputs") }
+    }
+
+    fn set_smoothing(&mut self, share: f64) {
+        self.smoothing = share;
     }
 }

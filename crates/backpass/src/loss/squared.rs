@@ -1,25 +1,22 @@
 //! `squared`.
 
-use super::{Attributes, AttributeError, Choice, Expr, LossFunction, mean_of_outputs};
+use super::{Choice, Expr, LossFunction, mean_of_outputs};
+use crate::spec::parameters;
 
-/// Mean over the outputs of `(o - t)²`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Squared;
+parameters! {
+    /// Mean over the outputs of `(o - t)²`.
+    Squared {}
+}
 
 impl LossFunction for Squared {
-    const CHOICE: Choice = Choice {
-        name: "squared",
-        summary: "squared error",
-        formula: "(o - t)²",
-        source: "Gauss 1809",
-    };
+    fn choice(&self) -> &'static Choice {
+        const CHOICE: Choice =
+            Choice { name: "squared", summary: "squared error", formula: "(o - t)²", source: "Gauss 1809" };
+        &CHOICE
+    }
 
     fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b> {
         let residual = output - target;
         mean_of_outputs(residual * residual)
-    }
-
-    fn parse(_: &mut Attributes) -> Result<Self, AttributeError> {
-        Ok(Squared)
     }
 }

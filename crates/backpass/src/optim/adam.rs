@@ -1,32 +1,34 @@
 //! `adam`.
 
-use super::{AttributeError, Attributes, Choice, Expr, Update, UpdateRule};
+use super::{Choice, Expr, Update, UpdateRule};
+use crate::spec::parameters;
 
-/// `θ ← θ - η·m̂/(√v̂ + ε)` with bias-corrected running means m̂ of g and v̂ of g².
-#[derive(Clone, Debug, PartialEq)]
-pub struct Adam {
-    /// The share of the mean that stays.
-    pub beta1: f64,
-    /// The share of the mean square that stays.
-    pub beta2: f64,
-    /// Keeps the quotient finite.
-    pub eps: f64,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
+parameters! {
+    /// `θ ← θ - η·m̂/(√v̂ + ε)` with bias-corrected running means m̂ of g and v̂ of g².
+    Adam {
+        /// The share of the mean that stays.
+        beta1 = 0.9, Share;
+        /// The share of the mean square that stays.
+        beta2 = 0.999, Share;
+        /// Keeps the quotient finite.
+        eps = 1e-8, Positive;
     }
 }
 
 impl UpdateRule for Adam {
-    const CHOICE: Choice = Choice {
-        name: "adam",
-        summary: "momentum and step sizes per parameter, bias corrected",
-        formula: "m ← β₁m + (1 - β₁)g; v ← β₂v + (1 - β₂)g²; θ ← θ - η·m̂/(√v̂ + ε)",
-        source: "Kingma and Ba 2015",
-    };
-    const LEARNING_RATE: f64 = 0.001;
+    fn choice(&self) -> &'static Choice {
+        const CHOICE: Choice = Choice {
+            name: "adam",
+            summary: "momentum and step sizes per parameter, bias corrected",
+            formula: "m ← β₁m + (1 - β₁)g; v ← β₂v + (1 - β₂)g²; θ ← θ - η·m̂/(√v̂ + ε)",
+            source: "Kingma and Ba 2015",
+        };
+        &CHOICE
+    }
+
+    fn learning_rate(&self) -> f64 {
+        0.001
+    }
 
     fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         let (mean, square) = (u.state("mean"), u.state("square"));
@@ -36,17 +38,5 @@ impl UpdateRule for Adam {
         let rate = u.learning_rate / (1.0 - power(self.beta1));
         let correction = (1.0 - power(self.beta2)).sqrt();
         u.parameter - mean / (square.sqrt() / correction + self.eps) * rate
-    }
-
-    fn parse(attributes: &mut Attributes) -> Result<Self, AttributeError> {
-        Ok(Adam {
-            beta1: attributes.number("beta1", 0.9)?,
-            beta2: attributes.number("beta2", 0.999)?,
-            eps: attributes.number("eps", 1e-8)?,
-        })
-    }
-
-    fn parameters(&self) -> Vec<(&'static str, f64)> {
-        vec![("beta1", self.beta1), ("beta2", self.beta2), ("eps", self.eps)]
     }
 }

@@ -4,8 +4,7 @@
 pub mod schedule;
 
 use crate::builder::{Builder, Expr};
-use crate::ops::{AttributeError, Attributes};
-use crate::spec::{Choice, SpecError, choices, range};
+use crate::spec::{Choice, Parameters, choices};
 
 /// What an update rule sees of one parameter.
 pub struct Update<'b> {
@@ -38,23 +37,20 @@ impl<'b> Update<'b> {
 }
 
 /// What the project knows of one optimiser.
-pub trait UpdateRule: Clone {
+pub trait UpdateRule: Parameters {
     /// Name, formula, source.
-    const CHOICE: Choice;
+    fn choice(&self) -> &'static Choice;
 
     /// The learning rate to use when none is given.
-    const LEARNING_RATE: f64;
+    fn learning_rate(&self) -> f64;
+
+    /// The decoupled weight decay to use when none is given.
+    fn weight_decay(&self) -> f64 {
+        0.0
+    }
 
     /// Adds nodes for the new value of the parameter.
     fn update<'b>(&self, u: &Update<'b>) -> Expr<'b>;
-
-    /// The rule from the attributes of its text form.
-    fn parse(attributes: &mut Attributes) -> Result<Self, AttributeError>;
-
-    /// The parameters, for printing the rule back.
-    fn parameters(&self) -> Vec<(&'static str, f64)> {
-        Vec::new()
-    }
 }
 
 choices! {
@@ -73,58 +69,17 @@ choices! {
 impl Optimizer {
     /// Adds nodes for the new value of one parameter.
     pub fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
-        match self {
-            Optimizer::Sgd(o) => o.update(u),
-            Optimizer::Momentum(o) => o.update(u),
-            Optimizer::Nesterov(o) => o.update(u),
-            Optimizer::RmsProp(o) => o.update(u),
-            Optimizer::Adam(o) => o.update(u),
-            Optimizer::AdamW(o) => o.update(u),
-            Optimizer::Lbfgs(o) => o.update(u),
-        }
+        self.chosen().update(u)
     }
 
     /// The learning rate to use when none is given.
     pub fn default_learning_rate(&self) -> f64 {
-        match self {
-            Optimizer::Sgd(_) => Sgd::LEARNING_RATE,
-            Optimizer::Momentum(_) => Momentum::LEARNING_RATE,
-            Optimizer::Nesterov(_) => Nesterov::LEARNING_RATE,
-            Optimizer::RmsProp(_) => RmsProp::LEARNING_RATE,
-            Optimizer::Adam(_) => Adam::LEARNING_RATE,
-            Optimizer::AdamW(_) => AdamW::LEARNING_RATE,
-            Optimizer::Lbfgs(_) => Lbfgs::LEARNING_RATE,
-        }
-    }
-
-    /// Checks the rule's own parameters.
-    pub fn check(&self) -> Result<(), SpecError> {
-        let name = self.choice().name;
-        let share = |parameter, value: f64| {
-            let ok = (0.0..1.0).contains(&value);
-            range("optimiser", name, parameter, value, ok, "at least 0 and less than 1")
-        };
-        let positive = |parameter, value: f64| {
-            range("optimiser", name, parameter, value, value > 0.0 && value.is_finite(), "greater than 0")
-        };
-        match self {
-            Optimizer::Sgd(_) => Ok(()),
-            Optimizer::Momentum(Momentum { momentum }) | Optimizer::Nesterov(Nesterov { momentum }) => {
-                share("momentum", *momentum)
-            }
-            Optimizer::RmsProp(RmsProp { decay, eps }) => share("decay", *decay).and(positive("eps", *eps)),
-            Optimizer::Adam(Adam { beta1, beta2, eps }) | Optimizer::AdamW(AdamW { beta1, beta2, eps }) => {
-                share("beta1", *beta1).and(share("beta2", *beta2)).and(positive("eps", *eps))
-            }
-            Optimizer::Lbfgs(Lbfgs { memory }) => {
-                range("optimiser", name, "memory", *memory, *memory >= 1.0 && memory.is_finite(), "at least 1")
-            }
-        }
+        self.chosen().learning_rate()
     }
 
     /// The decoupled weight decay to use when none is given.
     pub fn default_weight_decay(&self) -> f64 {
-        if let Optimizer::AdamW(_) = self { 0.01 } else { 0.0 }
+        self.chosen().weight_decay()
     }
 }
 

@@ -1,25 +1,29 @@
 //! `sgd`.
 
-use super::{AttributeError, Attributes, Choice, Expr, Update, UpdateRule};
+use super::{Choice, Expr, Update, UpdateRule};
+use crate::spec::parameters;
 
-/// `θ ← θ - ηg`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sgd;
+parameters! {
+    /// `θ ← θ - ηg`.
+    Sgd {}
+}
 
 impl UpdateRule for Sgd {
-    const CHOICE: Choice = Choice {
-        name: "sgd",
-        summary: "plain gradient descent",
-        formula: "θ ← θ - ηg",
-        source: "Cauchy 1847; Robbins and Monro 1951",
-    };
-    const LEARNING_RATE: f64 = 0.1;
+    fn choice(&self) -> &'static Choice {
+        const CHOICE: Choice = Choice {
+            name: "sgd",
+            summary: "plain gradient descent",
+            formula: "θ ← θ - ηg",
+            source: "Cauchy 1847; Robbins and Monro 1951",
+        };
+        &CHOICE
+    }
+
+    fn learning_rate(&self) -> f64 {
+        0.1
+    }
 
     fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         u.parameter - u.gradient * u.learning_rate
-    }
-
-    fn parse(_: &mut Attributes) -> Result<Self, AttributeError> {
-        Ok(Sgd)
     }
 }

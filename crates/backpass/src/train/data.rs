@@ -87,7 +87,7 @@ impl Dataset {
 
     /// The number of rows.
     pub fn rows(&self) -> usize {
-        if self.targets == 0 { 0 } else { self.y.len() / self.targets }
+        self.y.len().checked_div(self.targets).unwrap_or(0)
     }
 
     /// The weight of each row, scaled so that their mean is 1.

@@ -72,7 +72,7 @@ pub(super) struct Evaluator<'a, T: Real> {
 
 impl<'a, T: Real> Evaluator<'a, T> {
     pub fn new(network: &Network, data: &'a Dataset, loss: &Loss, pool: Arc<Pool>) -> Result<Self, TrainError> {
-        let graph = evaluation_graph(network, data.targets, &loss.plain())?;
+        let graph = evaluation_graph(network, data.targets, &loss.with_smoothing(0.0))?;
         let plan = compile(&graph, &CompileOptions::rows(TILE.min(data.rows())))?;
         let session = Session::new(Arc::new(plan), pool)?;
         let input = |name| session.slot(SlotKind::Input, name);

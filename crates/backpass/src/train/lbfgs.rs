@@ -104,14 +104,19 @@ impl Objective {
         self.parameters.iter().map(|(p, _)| Ok((p.name.clone(), get(&p.name)?))).collect()
     }
 
-    /// A point along `direction` that satisfies the strong Wolfe conditions, or at least lowers the value.
-    fn search(&mut self, from: &Point, direction: &[f64], first: f64) -> Option<Point> {
-        let slope = dot(&from.gradient, direction);
+    /// A point downhill that satisfies the strong Wolfe conditions, or at least lowers the value.
+    fn search(&mut self, from: &Point, pairs: &Pairs) -> Option<Point> {
+        let direction = direction(&from.gradient, pairs);
+        let slope = dot(&from.gradient, &direction);
+        if slope > 0.0 {
+            return None;
+        }
+        let first = if pairs.is_empty() { (1.0 / dot(&direction, &direction).sqrt()).min(1.0) } else { 1.0 };
         let (mut low, mut low_value, mut high) = (0.0, from.value(), f64::INFINITY);
         let (mut t, mut best): (f64, Option<Point>) = (first, None);
         for _ in 0..SEARCH_STEPS {
-            let point = self.at(from.x.iter().zip(direction).map(|(x, d)| x + t * d).collect(), t);
-            let (value, slope_here) = (point.value(), dot(&point.gradient, direction));
+            let point = self.at(from.x.iter().zip(&direction).map(|(x, d)| x + t * d).collect(), t);
+            let (value, slope_here) = (point.value(), dot(&point.gradient, &direction));
             let enough = value <= from.value() + SUFFICIENT_DECREASE * t * slope && (low == 0.0 || value < low_value);
             if enough && slope_here.abs() <= -CURVATURE * slope {
                 return Some(point);
@@ -138,8 +143,11 @@ fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
+/// The last steps, each with the change of the gradient.
+type Pairs = VecDeque<(Vec<f64>, Vec<f64>)>;
+
 /// The two-loop recursion: minus the estimated inverse Hessian times the gradient.
-fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>)>) -> Vec<f64> {
+fn direction(gradient: &[f64], pairs: &Pairs) -> Vec<f64> {
     let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut alphas = Vec::with_capacity(pairs.len());
     for (s, y) in pairs.iter().rev() {
@@ -169,7 +177,7 @@ pub(super) fn train(
 ) -> Result<TrainReport, TrainError> {
     let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
     let mut monitor = Monitor::<f64>::new(network, validation, options, pool, observe)?;
-    let mut pairs: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
+    let mut pairs = Pairs::new();
     let mut point = objective.at(objective.start(), 0.0);
     if !point.value().is_finite() {
         let (node, value) = first_bad(&objective.session, data.rows())?.unwrap_or((String::new(), point.value()));
@@ -179,13 +187,13 @@ pub(super) fn train(
     }
     let mut stop = None;
     for _ in 0..options.epochs {
-        let mut towards = direction(&point.gradient, &pairs);
-        if dot(&towards, &point.gradient) >= 0.0 {
+        let mut found = objective.search(&point, &pairs);
+        if found.is_none() && !pairs.is_empty() {
+            // The estimated curvature points nowhere: forget it.
             pairs.clear();
-            towards = direction(&point.gradient, &pairs);
+            found = objective.search(&point, &pairs);
         }
-        let first = if pairs.is_empty() { (1.0 / dot(&towards, &towards).sqrt()).min(1.0) } else { 1.0 };
-        let Some(next) = objective.search(&point, &towards, first) else {
+        let Some(next) = found else {
             let gradient = point.flatness();
             let flat = gradient < 1e-6;
             stop = Some(if flat { StopReason::Converged { gradient } } else { StopReason::LineSearch { gradient } });

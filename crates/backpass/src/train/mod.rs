@@ -343,6 +343,9 @@ pub struct TrainReport {
     pub rows: u64,
 }
 
+/// A number computed from the outputs for all rows, one row after the other.
+pub type Measure<'a> = Box<dyn Fn(&[f32]) -> f64 + 'a>;
+
 /// A measure of outputs on the validation rows.
 pub struct Metric<'a> {
     /// Its name.
@@ -350,7 +353,7 @@ pub struct Metric<'a> {
     /// Whether larger is better.
     pub higher_is_better: bool,
     /// Computes it from the outputs, row by row.
-    pub compute: Box<dyn Fn(&[f32]) -> f64 + 'a>,
+    pub compute: Measure<'a>,
 }
 
 /// The rows that training is watched on.

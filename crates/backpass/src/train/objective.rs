@@ -29,15 +29,14 @@ pub(super) const STEP: &str = "step";
 /// Builds the graph of one training step: forward and backward pass, clipping, and the update of every parameter.
 ///
 /// It takes the inputs `x`, `target` of shape [batch, targets], `weight` of shape [batch], `learning_rate` and `step`
-/// (from 1), and gives the outputs `y`, `loss` (the weighted mean over the rows) and, if there is one, `penalty`.
+/// (from 1), and gives the outputs `loss` (the weighted mean over the rows) and, if there is one, `penalty`.
 pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> Result<Graph, TrainError> {
     network.check()?;
     options.check()?;
-    let (builder, loss, penalty, parameters) = objective(&network.training, targets, &options.loss, options.penalty)?;
+    let (builder, y) = bare(&network.training)?;
     let b = &builder;
-    let total = total(b, loss, penalty);
-    let parameters: Vec<Expr<'_>> = parameters.iter().map(|&p| b.expr(p)).collect();
-    let mut slopes = gradient(total, &parameters)?;
+    let parameters = parameters(b);
+    let mut slopes = gradient(objective(b.expr(y), &parameters, targets, options), &parameters)?;
     b.scope("update", ScopeKind::Function, || {
         let learning_rate = b.input(RATE, Shape::scalar());
         let step = b.with_graph(|g| input(g, STEP)).map_or_else(|| b.input(STEP, Shape::scalar()), |id| b.expr(id));
@@ -61,62 +60,69 @@ pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> 
 
 /// Builds the loss with its gradients as outputs, named after the parameters.
 pub(super) fn gradient_graph(network: &Network, targets: usize, options: &TrainOptions) -> Result<Graph, TrainError> {
-    let (builder, loss, penalty, ids) = objective(&network.training, targets, &options.loss, options.penalty)?;
+    let (builder, y) = bare(&network.training)?;
     let b = &builder;
-    let parameters: Vec<Expr<'_>> = ids.iter().map(|&p| b.expr(p)).collect();
-    let slopes = gradient(total(b, loss, penalty), &parameters)?;
+    let parameters = parameters(b);
+    let slopes = gradient(objective(b.expr(y), &parameters, targets, options), &parameters)?;
     for (parameter, slope) in parameters.iter().zip(slopes) {
-        let name = b.with_graph(|g| g.name(parameter.id()).to_string());
-        b.output(&format!("gradient of {name}"), slope);
+        let name = b.with_graph(|g| format!("gradient of {}", g.name(parameter.id())));
+        b.output(&name, slope);
     }
     Ok(builder.finish()?)
 }
 
-/// Builds the network with the sum of weighted row losses, for evaluation.
+/// Builds the network with the sum of weighted row losses, for evaluation; outputs `y` and `sum`.
 pub(super) fn evaluation_graph(network: &Network, targets: usize, loss: &Loss) -> Result<Graph, TrainError> {
-    let builder = Builder::from_graph(network.graph.clone());
-    builder.output("sum", row_losses(&builder, targets, loss)?.sum(0));
+    let (builder, y) = bare(&network.graph)?;
+    let y = builder.expr(y);
+    builder.output("y", y);
+    builder.output("sum", row_losses(y, targets, loss).sum(0));
     Ok(builder.finish()?)
 }
 
-fn total<'b>(builder: &'b Builder, loss: NodeId, penalty: Option<NodeId>) -> Expr<'b> {
-    let loss = builder.expr(loss);
-    penalty.map_or(loss, |p| loss + builder.expr(p))
+/// A copy of a graph without its outputs, and the node of its output `y`.
+fn bare(graph: &Graph) -> Result<(Builder, NodeId), NetworkError> {
+    let y = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
+    let reserved = |name: &&str| [TARGET, WEIGHT, RATE, STEP].contains(name);
+    if let Some(name) = graph.parameters().map(|id| graph.name(id)).find(reserved) {
+        return Err(NetworkError::Reserved { name: name.to_string() });
+    }
+    let mut graph = graph.clone();
+    graph.set_outputs(Vec::new());
+    Ok((Builder::from_graph(graph), y))
+}
+
+fn parameters(builder: &Builder) -> Vec<Expr<'_>> {
+    let ids: Vec<NodeId> = builder.with_graph(|g| g.parameters().collect());
+    ids.into_iter().map(|id| builder.expr(id)).collect()
 }
 
 /// The weighted loss of each row.
-fn row_losses<'b>(builder: &'b Builder, targets: usize, loss: &Loss) -> Result<Expr<'b>, NetworkError> {
-    let y = builder.with_graph(|g| g.output("y")).ok_or(NetworkError::Missing { what: "output `y`" })?;
-    let target = builder.input(TARGET, Shape::batch(&[targets]));
-    let weight = builder.input(WEIGHT, Shape::batch(&[]));
-    Ok(loss.rows(builder.expr(y), target) * weight)
+fn row_losses<'b>(y: Expr<'b>, targets: usize, loss: &Loss) -> Expr<'b> {
+    let target = y.builder().input(TARGET, Shape::batch(&[targets]));
+    let weight = y.builder().input(WEIGHT, Shape::batch(&[]));
+    loss.rows(y, target) * weight
 }
 
-type Parts = (Builder, NodeId, Option<NodeId>, Vec<NodeId>);
-
-/// The mean of the weighted row losses, and the penalty; both outputs.
-fn objective(graph: &Graph, targets: usize, loss: &Loss, penalty: Penalty) -> Result<Parts, TrainError> {
-    let builder = Builder::from_graph(graph.clone());
-    let b = &builder;
-    let parameters: Vec<NodeId> = b.with_graph(|g| g.parameters().collect());
-    let mean = row_losses(b, targets, loss)?.mean(0);
-    b.output("loss", mean);
-    let weights = parameters.iter().map(|&p| b.expr(p)).filter(|p| p.shape().rank() >= 2);
-    let terms = b.scope("penalty", ScopeKind::Function, || {
+/// What is minimised: the mean of the weighted row losses, and the penalty; each is an output too.
+fn objective<'b>(y: Expr<'b>, parameters: &[Expr<'b>], targets: usize, options: &TrainOptions) -> Expr<'b> {
+    let b = y.builder();
+    let loss = row_losses(y, targets, &options.loss).mean(0);
+    b.output("loss", loss);
+    let Penalty { l1, l2, .. } = options.penalty;
+    let penalty = b.scope("penalty", ScopeKind::Function, || {
         let mut terms = Vec::new();
-        for w in weights {
-            if penalty.l1 > 0.0 {
-                terms.push(w.abs().sum_all() * penalty.l1);
+        for &w in parameters.iter().filter(|p| p.shape().rank() >= 2) {
+            if l1 > 0.0 {
+                terms.push(w.abs().sum_all() * l1);
             }
-            if penalty.l2 > 0.0 {
-                terms.push((w * w).sum_all() * (0.5 * penalty.l2));
+            if l2 > 0.0 {
+                terms.push((w * w).sum_all() * (0.5 * l2));
             }
         }
-        terms.into_iter().reduce(|a, c| a + c)
+        terms.into_iter().reduce(|a, b| a + b)
     });
-    if let Some(sum) = terms {
-        b.output("penalty", sum);
-    }
-    let (mean, terms) = (mean.id(), terms.map(Expr::id));
-    Ok((builder, mean, terms, parameters))
+    let Some(penalty) = penalty else { return loss };
+    b.output("penalty", penalty);
+    loss + penalty
 }

@@ -1,0 +1,106 @@
+//! Rules on the sources themselves: layering, size, `unsafe`, wording.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+/// Longest file; a longer one is two things.
+const LONGEST: usize = 600;
+
+/// In these folders of the engine, the modules that must not be named: upper uses lower, never the reverse.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("shape.rs", &["array", "graph", "builder", "ops", "autodiff", "compile", "train", "nn"]),
+    ("array.rs", &["graph", "builder", "ops", "autodiff", "compile", "train", "nn"]),
+    ("ops/", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "text"]),
+    ("graph.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("builder.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("autodiff.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("passes.rs", &["compile", "session", "loss", "optim", "nn", "train"]),
+    ("compile/", &["session", "loss", "optim", "nn", "train"]),
+    ("session.rs", &["loss", "optim", "nn", "train"]),
+    ("loss/", &["compile", "session", "optim", "nn", "train"]),
+    ("optim/", &["compile", "session", "loss", "nn", "train"]),
+    ("nn.rs", &["compile", "session", "loss", "optim", "train"]),
+];
+
+/// The crates each crate may know.
+const CRATES: &[(&str, &[&str])] = &[
+    ("backpass-kernels", &[]),
+    ("backpass", &["backpass-kernels"]),
+    ("backpass-tabular", &["backpass-kernels", "backpass"]),
+    ("backpass-cli", &["backpass-kernels", "backpass", "backpass-tabular"]),
+];
+
+pub fn run() -> Result<()> {
+    let mut problems = Vec::new();
+    for folder in ["crates", "xtask"] {
+        for file in files(Path::new(folder))? {
+            let is = |extension: &str| file.extension().is_some_and(|e| e == extension);
+            if !is("rs") && !is("toml") && !is("md") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file)?;
+            if is("rs") {
+                check_source(&file, &text, &mut problems);
+            }
+        }
+    }
+    for (name, allowed) in CRATES {
+        let manifest = std::fs::read_to_string(format!("crates/{name}/Cargo.toml"))?;
+        let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+        for (other, _) in CRATES {
+            let named = dependencies.lines().any(|l| l.starts_with(&format!("{other}.")) || l.starts_with(&format!("{other} ")));
+            if named && !allowed.contains(other) {
+                problems.push(format!("crates/{name} must not depend on {other}"));
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", problems.join("\n"));
+}
+
+fn check_source(file: &Path, text: &str, problems: &mut Vec<String>) {
+    let path = file.display().to_string();
+    let lines = text.lines().count();
+    if lines > LONGEST {
+        problems.push(format!("{path} has {lines} lines; at most {LONGEST}"));
+    }
+    if !path.starts_with("crates/backpass-kernels/") && !path.ends_with("tests/allocation.rs") {
+        // The word is put together here so that this file does not break its own rule.
+        let word = ["un", "safe "].concat();
+        if text.lines().any(|l| l.contains(&word) && !l.trim_start().starts_with("//")) {
+            problems.push(format!("{path}: {word}code belongs into backpass-kernels"));
+        }
+    }
+    for mark in ["todo!(", "unimplemented!(", "dbg!("] {
+        if text.contains(mark) && !path.starts_with("xtask/") {
+            problems.push(format!("{path} contains {mark}…)"));
+        }
+    }
+    if let Some(inside) = path.strip_prefix("crates/backpass/src/") {
+        for (place, forbidden) in LAYERS.iter().filter(|(place, _)| inside.starts_with(place)) {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let uses = |module: &&&str| code.lines().any(|l| l.contains(&format!("crate::{module}::")) && !l.contains("//"));
+            for module in forbidden.iter().filter(uses) {
+                problems.push(format!("{path}: {place} must not use `{module}`, which lies above it"));
+            }
+        }
+    }
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
