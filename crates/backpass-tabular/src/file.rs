@@ -213,15 +213,31 @@ fn numbers<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f64) -> Ve
     bytes.chunks_exact(N).map(|chunk| convert(std::array::from_fn(|i| chunk[i]))).collect()
 }
 
+/// Whether [`write_file`] would fail, as far as can be known before there is something to write.
+pub fn check_writable(path: &Path, force: bool) -> Result<(), FitError> {
+    let failed = |source: io::Error| FitError::Write { path: path.to_path_buf(), source };
+    match path.metadata() {
+        // Renaming would put a file in the place of a device.
+        Ok(old) if !old.is_file() => Err(failed(io::Error::other("this is not a regular file"))),
+        Ok(_) if !force => Err(FitError::Exists { path: path.to_path_buf() }),
+        _ => folder(path).metadata().map(|_| ()).map_err(failed),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a file beside its place, syncs it and renames it; an existing one is replaced only with `force`.
 pub fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FitError> {
     let failed = |source: io::Error| FitError::Write { path: path.to_path_buf(), source };
     let exists = || FitError::Exists { path: path.to_path_buf() };
-    if !force && path.exists() {
-        return Err(exists());
-    }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".backpass-").tempfile_in(folder).map_err(failed)?;
+    check_writable(path, force)?;
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private unless told otherwise; the umask still applies.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".backpass-").tempfile_in(folder(path)).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     let renamed = if force { file.persist(path) } else { file.persist_noclobber(path) };

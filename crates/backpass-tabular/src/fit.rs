@@ -20,6 +20,9 @@ use crate::split::{Strategy, holdout};
 use crate::table::Table;
 use crate::task::{Target, Task, TaskName};
 
+/// Key of the stream that draws validation rows, apart from those of weights, shuffling and dropout.
+const SPLIT: u64 = 0x5350_4c49;
+
 /// What a training run on a table gave.
 #[derive(Clone, Debug)]
 pub struct Fitted {
@@ -303,7 +306,7 @@ fn split(
     if table.rows() < 5 {
         return Err(FitError::TooFewRows { file: table.name.clone(), rows: table.rows() });
     }
-    let mut random = Stream::new(options.seed.unwrap_or(0) ^ 0x5350_4c49_54, 0);
+    let mut random = Stream::new(options.seed.unwrap_or(0) ^ SPLIT, 0);
     let classes: Vec<u32>;
     let groups: Vec<u32>;
     let strategy = match how {

@@ -47,7 +47,7 @@ mod write;
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
-pub use file::write_file;
+pub use file::{check_writable, write_file};
 pub use fit::{Fitted, Summary, Watcher, fit, fit_with};
 pub use fit_error::{FitError, FitErrorKind, ModelProblem};
 pub use generate::{DATA_SETS, DataSet};

@@ -274,14 +274,16 @@ impl Network {
             let missing = |what| NetworkError::Missing { what };
             let x = graph.shape(input(graph, "x").ok_or(missing("input `x`"))?);
             let y = graph.shape(graph.output("y").ok_or(missing("output `y`"))?);
-            for (what, shape, fits) in [("input `x`", x, true), ("output `y`", y, y.rank() == 2)] {
-                if !fits || !shape.is_batched() || shape.extent().fixed == 0 {
-                    return Err(NetworkError::Shape { what, found: shape.clone() });
-                }
+            let rows = |shape: &Shape| shape.is_batched() && shape.extent().fixed > 0;
+            if !rows(x) {
+                return Err(NetworkError::Shape { what: "input `x`", found: x.clone() });
             }
-            let mut names = graph.inputs().map(|id| graph.name(id));
-            if let Some(name) = names.find(|&name| name != "x" && name != step) {
-                return Err(NetworkError::Input { name: name.to_string() });
+            if !rows(y) || y.rank() != 2 {
+                return Err(NetworkError::Shape { what: "output `y`", found: y.clone() });
+            }
+            let given = |name: &str, id| name == "x" || name == step && graph.shape(id).rank() == 0;
+            if let Some(id) = graph.inputs().find(|&id| !given(graph.name(id), id)) {
+                return Err(NetworkError::Input { name: graph.name(id).to_string() });
             }
             if let Some(&(parameter, _)) = graph.updates().first() {
                 return Err(NetworkError::Update { name: graph.name(parameter).to_string() });

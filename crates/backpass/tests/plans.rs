@@ -10,9 +10,9 @@ use backpass::autodiff::gradient;
 use backpass::builder::Builder;
 use backpass::compile::{CompileOptions, SlotKind, compile};
 use backpass::interpret::{Trace, interpret};
-use backpass::{Graph, Session};
+use backpass::{Graph, NodeId, Session};
 use backpass_kernels::{Pool, Real};
-use common::{Case, random_case};
+use common::{Case, Random, random_case};
 
 /// Adds the gradient with respect to all parameters as outputs, and gradient descent as updates.
 fn with_training(graph: &Graph) -> Graph {
@@ -31,6 +31,21 @@ fn with_training(graph: &Graph) -> Graph {
         // A path through indices: only the forward pass is compared.
         Err(_) => graph.clone(),
     }
+}
+
+/// Gives parameters whatever values of their shape the graph computes, early or late: the old value may still be read
+/// after the new one is known, by the same instruction too.
+fn with_any_updates(graph: &Graph, seed: u64) -> Graph {
+    let mut random = Random(seed);
+    let mut graph = graph.clone();
+    for parameter in graph.parameters().collect::<Vec<_>>() {
+        let fits = |id: &NodeId| graph.shape(*id) == graph.shape(parameter) && *id != parameter;
+        let candidates: Vec<NodeId> = graph.ids().filter(fits).collect();
+        if !candidates.is_empty() {
+            graph.add_update(parameter, candidates[random.below(candidates.len())]);
+        }
+    }
+    graph
 }
 
 fn check<T: Real>(
@@ -90,9 +105,10 @@ fn plans_compute_what_the_interpreter_says() {
     let mut differentiated = 0;
     for seed in 0..cases {
         let case = random_case(seed);
-        let graph = with_training(&case.graph);
+        let trained = seed % 2 == 0;
+        let graph = if trained { with_training(&case.graph) } else { with_any_updates(&case.graph, seed) };
         graph.verify().unwrap();
-        differentiated += usize::from(!graph.updates().is_empty());
+        differentiated += usize::from(trained && !graph.updates().is_empty());
         let trace = interpret(&graph, &case.point()).unwrap();
         for setting in 0..8 {
             let options = CompileOptions {
@@ -104,7 +120,7 @@ fn plans_compute_what_the_interpreter_says() {
             check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
         }
     }
-    assert!(differentiated as u64 > cases / 2, "{differentiated} of {cases} graphs differentiated");
+    assert!(differentiated as u64 > cases / 4, "{differentiated} of {cases} graphs differentiated");
 }
 
 #[test]

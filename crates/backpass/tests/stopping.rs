@@ -128,6 +128,22 @@ fn small_steps_add_up_to_an_improvement() {
 }
 
 #[test]
+fn validation_knows_neither_smoothing_nor_penalty() {
+    let data = Dataset::new(1, vec![1.0, -1.0], 1, vec![1.0, 0.0]);
+    let mut network = Mlp::new(1, &[], &Activation::IDENTITY, 1).build(1).unwrap();
+    let w = network.weights["output.W"].data()[0];
+    let mut options = options("sgd", 1e-12, 1);
+    options.loss = Loss::parse("binary_cross_entropy(smoothing=0.2)").unwrap();
+    options.penalty.l2 = 1.0;
+    let epoch = run(&mut network, &data, Some(&data), &options).history.remove(0);
+    // Both rows have the same loss: ln(1 + e^-w), or with a tenth of the other class.
+    let plain = (-w).exp().ln_1p();
+    assert!((epoch.validation_loss.unwrap() - plain).abs() < 1e-6);
+    assert!((epoch.train_loss - (plain + 0.1 * w)).abs() < 1e-6);
+    assert!((epoch.penalty - 0.5 * w * w).abs() < 1e-6);
+}
+
+#[test]
 fn a_target_ends_training() {
     let report =
         run(&mut constant(), &target(1.0), None, &TrainOptions { target: Some(0.1), ..options("sgd", 0.05, 99) });

@@ -87,13 +87,13 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
         let mut taken: Vec<usize> = Vec::new();
         for &value in &written {
             let update = pending.iter().position(|(_, v)| *v == value).filter(|_| region);
+            // The region has the parameter's size, so it can only read it element by element.
             let direct = update.filter(|&u| {
                 let parameter = pending[u].0;
                 options.in_place
                     && last_read.get(&parameter).is_none_or(|&l| l <= step)
                     && !is_output(parameter)
                     && !is_output(value)
-                    && reads_in_place(graph, group, parameter)
             });
             if let Some(u) = direct {
                 let (parameter, _) = pending.remove(u);
@@ -177,12 +177,6 @@ pub(super) fn region_reads(graph: &Graph, nodes: &[NodeId]) -> Vec<(NodeId, Layo
         }
     }
     reads
-}
-
-/// Whether the group reads `parameter` element by element only, or not at all.
-fn reads_in_place(graph: &Graph, group: &Group, parameter: NodeId) -> bool {
-    let reads = region_reads(graph, &group.nodes);
-    reads.iter().filter(|(id, _)| root(graph, *id) == parameter).all(|(_, layout)| *layout == Layout::Full)
 }
 
 /// A temporary that this region reads element by element for the last time.
