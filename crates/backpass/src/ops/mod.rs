@@ -6,6 +6,7 @@
 
 mod attributes;
 mod elementwise;
+mod leaf;
 mod reduction;
 
 pub use attributes::{Attribute, AttributeError, Attributes};

@@ -1,7 +1,7 @@
 //! `parameter`.
 
-use super::{Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample};
-use super::{Shape, ShapeError, Vjp};
+use super::Shape;
+use super::leaf::leaf_operator;
 
 /// A value that stays between runs and that training changes; it has no batch dimension.
 #[derive(Clone, PartialEq, Debug)]
@@ -10,43 +10,4 @@ pub struct Parameter {
     pub shape: Shape,
 }
 
-impl Operator for Parameter {
-    const INFO: Info = Info {
-        name: "parameter",
-        symbol: None,
-        arity: Arity::Exactly(0),
-        category: Category::Leaf,
-        formula: "",
-        summary: "a value that stays between runs and that training changes",
-        source: "",
-    };
-
-    fn shape(&self, _: &[&Shape]) -> Result<Shape, ShapeError> {
-        Ok(self.shape.clone())
-    }
-
-    /// Never called with a value to give: the interpreter takes it from its caller.
-    fn eval(&self, _: &[&Array], shape: &[usize]) -> Array {
-        Array::filled(shape, f64::NAN)
-    }
-
-    fn vjp<'b>(&self, _: &Vjp<'_, 'b>) -> Vec<Cotangent<'b>> {
-        Vec::new()
-    }
-
-    fn lower(&self, _: &[&Shape], _: &Shape) -> Lowering {
-        Lowering::Leaf
-    }
-
-    fn attributes(&self) -> Vec<(&'static str, Attribute)> {
-        vec![("shape", Attribute::Shape(self.shape.clone()))]
-    }
-
-    fn parse(attributes: &mut Attributes) -> Result<Self, AttributeError> {
-        Ok(Parameter { shape: attributes.shape("shape")? })
-    }
-
-    fn samples() -> Vec<Sample> {
-        Vec::new()
-    }
-}
+leaf_operator!(Parameter, "parameter", "a value that stays between runs and that training changes");

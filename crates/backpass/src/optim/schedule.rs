@@ -142,7 +142,9 @@ mod tests {
         assert!((at("cosine", 0.5, 0, 0) - 0.5).abs() < 1e-15);
         assert!(at("cosine", 1.0, 0, 0).abs() < 1e-15);
         assert!((at("cosine(floor=0.1)", 1.0, 0, 0) - 0.1).abs() < 1e-15);
+        assert!((at("one_cycle", 0.15, 0, 0) - 0.52).abs() < 1e-12);
         assert!((at("one_cycle", 0.3, 0, 0) - 1.0).abs() < 1e-12);
+        assert!((at("one_cycle", 0.65, 0, 0) - 0.50005).abs() < 1e-12);
         assert!((at("one_cycle", 1.0, 0, 0) - 1e-4).abs() < 1e-12);
         assert_eq!(at("plateau(factor=0.1)", 0.2, 9, 2), 0.010000000000000002);
     }
