@@ -190,7 +190,7 @@ impl Mlp {
         if index + 1 == self.layers.len() { "output".to_string() } else { format!("hidden{}", index + 1) }
     }
 
-    /// Adds the layers to a graph: [batch, inputs] to [batch, outputs]. With a `step`, dropout is active.
+    /// Adds the layers to a graph: `[batch, inputs]` to `[batch, outputs]`. With a `step`, dropout is active.
     pub fn forward<'b>(&self, x: Expr<'b>, step: Option<Expr<'b>>, seed: u64) -> Expr<'b> {
         let builder = x.builder();
         let mut fan_in = self.inputs;
@@ -267,7 +267,7 @@ impl Network {
         Network { training: graph.clone(), graph, weights }
     }
 
-    /// Checks that rows can go through: an input `x` of shape [batch, …], an output `y` of shape [batch, n], a value for
+    /// Checks that rows can go through: an input `x` of shape [batch, …], an output `y` of shape `[batch, n]`, a value for
     /// every parameter, and nothing else to be given, but for the step number in training.
     pub fn check(&self) -> Result<(), NetworkError> {
         for (graph, step) in [(&self.graph, ""), (&self.training, "step")] {

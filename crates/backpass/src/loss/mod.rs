@@ -9,7 +9,7 @@ pub trait LossFunction: Parameters {
     /// Name, formula, source.
     fn choice(&self) -> &'static Choice;
 
-    /// The loss of each row: `output` is [batch, K], the result [batch]. `target` is [batch, K], or [batch, 1] with a
+    /// The loss of each row: `output` is `[batch, K]`, the result `[batch]`. `target` is `[batch, K]`, or `[batch, 1]` with a
     /// class number for a loss that [wants classes](LossFunction::wants_classes).
     fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b>;
 
@@ -41,7 +41,7 @@ choices! {
 }
 
 impl Loss {
-    /// Adds the loss of each row to the graph, in a scope of its own: [batch, K] to [batch].
+    /// Adds the loss of each row to the graph, in a scope of its own: `[batch, K]` to `[batch]`.
     #[track_caller]
     pub fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b> {
         output.builder().scope(self.choice().name, ScopeKind::Function, || self.chosen().rows(output, target))
@@ -66,7 +66,7 @@ impl Loss {
     }
 }
 
-/// The mean over the outputs of each row: [batch, K] to [batch].
+/// The mean over the outputs of each row: `[batch, K]` to `[batch]`.
 #[track_caller]
 fn mean_of_outputs(each: Expr<'_>) -> Expr<'_> {
     each.mean(1)

@@ -28,7 +28,7 @@ pub(super) const STEP: &str = "step";
 
 /// Builds the graph of one training step: forward and backward pass, clipping, and the update of every parameter.
 ///
-/// It takes the inputs `x`, `target` of shape [batch, targets], `weight` of shape [batch], `learning_rate` and `step`
+/// It takes the inputs `x`, `target` of shape `[batch, targets]`, `weight` of shape `[batch]`, `learning_rate` and `step`
 /// (from 1), and gives the outputs `loss` (the weighted mean over the rows) and, if there is one, `penalty`.
 pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> Result<Graph, TrainError> {
     network.check()?;
