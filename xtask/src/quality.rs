@@ -43,7 +43,10 @@ const TASKS: &[Task] = &[
     task("breast_cancer", "breast_cancer_wdbc.csv", "diagnosis", "accuracy", 0.96),
     task("digits8x8", "digits8x8.csv", "digit", "accuracy", 0.96),
     task("energy", "energy.csv", "heating_load", "rmse", 1.0),
-    Task { quick: false, ..task("california_housing", "california_housing.csv", "median_house_value", "rmse", 58_000.0) },
+    Task {
+        quick: false,
+        ..task("california_housing", "california_housing.csv", "median_house_value", "rmse", 58_000.0)
+    },
     Task {
         held: Held::File("adult_test.csv"),
         quick: false,
@@ -72,7 +75,9 @@ pub fn run(args: &[&str]) -> Result<()> {
     let chosen = TASKS.iter().filter(|t| if names.is_empty() { t.quick || !quick } else { names.contains(&t.name) });
     let mut results = Vec::new();
     let mut missed = Vec::new();
-    let mut table = String::from("| table | metric | measured | demanded | epochs | seconds | parameters |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+    let mut table = String::from(
+        "| table | metric | measured | demanded | epochs | seconds | parameters |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+    );
     for task in chosen {
         let result = measure(&program, task)?;
         let value = result["test"]["metrics"][task.metric].as_f64().unwrap_or(f64::NAN);
@@ -118,7 +123,16 @@ fn measure(program: &Path, task: &Task) -> Result<Value> {
     };
     let model = folder.join(format!("{}.backpass", task.name));
     let mut command = Command::new(program);
-    command.arg("train").arg(&train).args(["--target", task.target, "--seed", "1", "--json", "--quiet", "--force", "-o"]);
+    command.arg("train").arg(&train).args([
+        "--target",
+        task.target,
+        "--seed",
+        "1",
+        "--json",
+        "--quiet",
+        "--force",
+        "-o",
+    ]);
     let trained = output(command.arg(&model).args(task.options))?;
     let tested = output(Command::new(program).arg("evaluate").arg(&model).arg(&test).arg("--json"))?;
     let mut test: Value = serde_json::from_str(&tested)?;

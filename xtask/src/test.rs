@@ -15,7 +15,9 @@ fn has_nextest() -> bool {
 pub fn run() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"]))?;
     step("tidy", tidy::run)?;
-    step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"]))?;
+    step("clippy", || {
+        cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--quiet", "--", "-D", "warnings"])
+    })?;
     step("tests", || {
         if has_nextest() {
             cargo(&["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"])
@@ -54,7 +56,14 @@ fn readme() -> Result<()> {
     let program = text.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
     let example = std::fs::read_to_string("crates/backpass-tabular/examples/ten_lines.rs")?;
     ensure!(example.contains(program) && !program.is_empty(), "the README's program is not examples/ten_lines.rs");
-    let printed = output(Command::new(env!("CARGO")).args(["run", "--quiet", "-p", "backpass-tabular", "--example", "ten_lines"]))?;
+    let printed = output(Command::new(env!("CARGO")).args([
+        "run",
+        "--quiet",
+        "-p",
+        "backpass-tabular",
+        "--example",
+        "ten_lines",
+    ]))?;
     ensure!(printed.contains("accuracy"), "the README's program prints {printed:?}");
     Ok(())
 }

@@ -49,7 +49,9 @@ pub fn run() -> Result<()> {
         let manifest = std::fs::read_to_string(format!("crates/{name}/Cargo.toml"))?;
         let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
         for (other, _) in CRATES {
-            let named = dependencies.lines().any(|l| l.starts_with(&format!("{other}.")) || l.starts_with(&format!("{other} ")));
+            let named = dependencies
+                .lines()
+                .any(|l| l.starts_with(&format!("{other}.")) || l.starts_with(&format!("{other} ")));
             if named && !allowed.contains(other) {
                 problems.push(format!("crates/{name} must not depend on {other}"));
             }
@@ -82,7 +84,8 @@ fn check_source(file: &Path, text: &str, problems: &mut Vec<String>) {
     if let Some(inside) = path.strip_prefix("crates/backpass/src/") {
         for (place, forbidden) in LAYERS.iter().filter(|(place, _)| inside.starts_with(place)) {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let uses = |module: &&&str| code.lines().any(|l| l.contains(&format!("crate::{module}::")) && !l.contains("//"));
+            let uses =
+                |module: &&&str| code.lines().any(|l| l.contains(&format!("crate::{module}::")) && !l.contains("//"));
             for module in forbidden.iter().filter(uses) {
                 problems.push(format!("{path}: {place} must not use `{module}`, which lies above it"));
             }

@@ -1,17 +1,19 @@
 //! From the columns of a table to the inputs of a network, as a graph.
 //!
-//! The graph takes `numbers` [batch, N] (NaN where missing; dates as days) and `categories` [batch, C] (level numbers)
-//! and gives `features` [batch, F]. Filling in, derived inputs, scaling and one-hot columns are ordinary nodes, so they
+//! The graph takes `numbers` `[batch, N]` (NaN where missing; dates as days) and `categories` `[batch, C]` (level numbers)
+//! and gives `features` `[batch, F]`. Filling in, derived inputs, scaling and one-hot columns are ordinary nodes, so they
 //! are stored, drawn and exported with the network.
 
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::composites::is_nan;
 use backpass::graph::{Graph, ScopeKind};
+use backpass::ops::Category;
 use backpass::shape::Shape;
 use backpass::text::add_expression;
 use serde::{Deserialize, Serialize};
 
+use crate::fit::counted;
 use crate::fit_error::FitError;
 use crate::options::Scaling;
 use crate::runner::Runner;
@@ -66,10 +68,16 @@ impl Surprises {
     /// What happened, in words.
     pub fn notes(&self) -> Vec<String> {
         let unseen = self.unseen.iter().map(|(column, n)| {
-            format!("`{column}`: {n} cell(s) hold a level that training never saw; all its inputs are set to zero, or to the one for rare levels")
+            format!(
+                "`{column}`: {} with a level that training never saw; its inputs are zero, or the one for rare levels",
+                counted(*n, "cell", "cells")
+            )
         });
         let missing = self.missing.iter().map(|(column, n)| {
-            format!("`{column}`: {n} cell(s) are missing although none was in training; numbers are filled with the median, categories with zeros")
+            format!(
+                "`{column}`: {} missing although none was in training; filled with the median, categories with zeros",
+                counted(*n, "cell", "cells")
+            )
         });
         unseen.chain(missing).collect()
     }
@@ -110,6 +118,11 @@ pub(crate) fn build(
         let columns = schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str()));
         let reasons = columns.map(reason).collect::<Vec<_>>().join("; ");
         return Err(FitError::NoInputs { file: table.name.clone(), reasons });
+    }
+    for (index, (name, _)) in derived.iter().enumerate() {
+        if schema.column(name).is_ok() || derived[..index].iter().any(|(earlier, _)| earlier == name) {
+            return Err(FitError::choice("--input", name, "a new name"));
+        }
     }
     let mut scales = Vec::new();
     for name in &inputs.numbers {
@@ -185,7 +198,7 @@ fn row_constant<'b>(builder: &'b Builder, values: impl Iterator<Item = f64>) -> 
     builder.constant(Array::vector(values.collect::<Vec<f64>>()))
 }
 
-/// The numbers without gaps: [batch, N], and with the derived inputs: [batch, N + D].
+/// The numbers without gaps: `[batch, N]`, and with the derived inputs: `[batch, N + D]`.
 fn add_filled<'b>(
     builder: &'b Builder,
     inputs: &Inputs,
@@ -205,22 +218,35 @@ fn add_filled<'b>(
     let filled = builder.scope("fill", ScopeKind::Function, || missing.select(fill, numbers));
     let mut parts = vec![filled];
     for (name, expression) in &inputs.derived {
-        let mut names: Vec<(&str, Expr<'_>)> = Vec::new();
-        for (index, column) in inputs.numbers.iter().enumerate() {
-            // Only what is used becomes a node; a substring that is not a name does no harm.
-            if expression.contains(column.as_str()) {
-                names.push((column, filled.slice(1, index, index + 1)));
-            }
-        }
-        for (earlier, part) in inputs.derived.iter().zip(&parts[1..]) {
-            names.push((&earlier.0, *part));
-        }
-        let value = builder.scope(name, ScopeKind::Function, || add_expression(builder, expression, &names));
+        let names = |wanted: &dyn Fn(&str) -> bool| {
+            let columns = inputs.numbers.iter().enumerate().filter(|(_, column)| wanted(column));
+            let columns = columns.map(|(index, column)| (column.as_str(), filled.slice(1, index, index + 1)));
+            let earlier = inputs.derived.iter().zip(&parts[1..]).map(|((name, _), part)| (name.as_str(), *part));
+            columns.chain(earlier).collect::<Vec<_>>()
+        };
+        // Only what is used becomes a node; a substring that is not a name does no harm.
+        let used = names(&|column| expression.contains(column));
+        let value = builder.scope(name, ScopeKind::Function, || add_expression(builder, expression, &used));
+        // After a mistake all names are there to be suggested.
+        let value = value.or_else(|_| add_expression(builder, expression, &names(&|_| true)));
         let value = value.map_err(|source| FitError::Expression { name: name.clone(), source })?;
+        if !builder.has_errors() && builder.with_graph(mixes_rows) {
+            return Err(FitError::MixesRows { name: name.clone() });
+        }
         parts.push(value.broadcast(Shape::batch(&[1])));
     }
     let all = if parts.len() == 1 { filled } else { Expr::concat(1, &parts) };
     Ok(Some((missing, all)))
+}
+
+/// Whether some node sums over rows, or draws a number for each.
+fn mixes_rows(graph: &Graph) -> bool {
+    let mut depends = vec![false; graph.nodes().len()];
+    graph.inputs().for_each(|id| depends[id.index()] = true);
+    graph.nodes().iter().enumerate().any(|(index, node)| {
+        depends[index] |= node.args.iter().any(|arg| depends[arg.index()]);
+        node.op.info().category == Category::Random || depends[index] && !node.shape.is_batched()
+    })
 }
 
 fn filled_graph(inputs: &Inputs, scales: &[Scale]) -> Result<Graph, FitError> {
@@ -391,7 +417,7 @@ pub(crate) fn features(
     let mut surprises = Surprises::default();
     let mut features = Vec::with_capacity(table.rows() * width);
     run_chunks(table, schema, inputs, graph, "features", &mut surprises, |start, values| {
-        if let Some(bad) = values.iter().position(|v| !v.is_finite()) {
+        if let Some(bad) = values.iter().position(|v| !(*v as f32).is_finite()) {
             let (file, place) = (table.name.clone(), table.place(start + bad / width).to_string());
             let name = inputs.features[bad % width].clone();
             return Err(FitError::DerivedValue { file, place, name, value: values[bad] });
@@ -402,7 +428,7 @@ pub(crate) fn features(
     Ok((features, surprises))
 }
 
-/// The head of a model: from the network's output `y` to `probabilities` [batch, classes] or `prediction` [batch].
+/// The head of a model: from the network's output `y` to `probabilities` `[batch, classes]` or `prediction` `[batch]`.
 pub(crate) fn head(classes: usize, exponential: bool, centre: f64, factor: f64) -> Result<Graph, FitError> {
     let builder = Builder::new();
     let outputs = if classes > 2 { classes } else { 1 };
@@ -422,7 +448,7 @@ pub(crate) fn head(classes: usize, exponential: bool, centre: f64, factor: f64) 
 /// Splits `name = expression`.
 pub(crate) fn split_derived(texts: &[String]) -> Result<Vec<(String, String)>, FitError> {
     let split = |text: &String| {
-        let parts = text.split_once('=').map(|(name, expression)| (name.trim(), expression.trim()));
+        let parts = text.split_once('=').map(|(name, expression)| (name.trim().trim_matches('`'), expression.trim()));
         let good = parts.filter(|(name, expression)| !name.is_empty() && !expression.is_empty());
         good.map(|(name, expression)| (name.to_string(), expression.to_string()))
             .ok_or_else(|| FitError::choice("--input", text, "of the form \"name = expression\""))

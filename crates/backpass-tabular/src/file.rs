@@ -7,16 +7,18 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use backpass::array::Array;
+use backpass::graph::Graph;
 use backpass::nn::{Network, Weights};
+use backpass::shape::Shape;
 use backpass::text::parse;
 use backpass::train::Epoch;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::encode::Inputs;
+use crate::encode::{CategoryInput, Inputs};
 use crate::fit_error::{FitError, ModelProblem};
 use crate::model::{Manifest, Model};
-use crate::schema::Schema;
+use crate::schema::{Kind, Schema};
 use crate::task::Target;
 
 /// The format this program writes.
@@ -171,26 +173,28 @@ impl Model {
 
     /// Whether the parts fit together.
     fn check(&self) -> Result<(), String> {
-        let width = |graph: &backpass::Graph, name: &str, input: bool| {
-            let id = if input { graph.named(name) } else { graph.output(name) };
-            id.map(|id| graph.shape(id).clone()).ok_or_else(|| format!("there is no `{name}`"))
-        };
-        let features = width(&self.encoder, "features", false)?;
-        let (x, y) = (width(&self.network.graph, "x", true)?, width(&self.network.graph, "y", false)?);
-        let head_y = width(&self.head, "y", true)?;
-        let classes = self.target.task.classes().len();
-        let result = width(&self.head, if classes == 0 { "prediction" } else { "probabilities" }, false)?;
-        let fits = features == x
-            && y == head_y
-            && x.extent().fixed == self.inputs.features.len()
-            && [&x, &y, &result].iter().all(|s| s.is_batched())
-            && result.extent().fixed == classes.max(1);
-        let inputs = [("numbers", self.inputs.numbers.len()), ("categories", self.inputs.categories.len())];
-        let inputs_fit = inputs.iter().all(|(name, n)| {
-            let found = self.encoder.named(name).map(|id| self.encoder.shape(id).extent().fixed);
-            found == (*n > 0).then_some(*n)
-        });
-        if fits && inputs_fit { Ok(()) } else { Err("the sizes of encoder, network and head differ".to_string()) }
+        self.network.check().map_err(|e| e.to_string())?;
+        let (numbers, categories) = (self.inputs.numbers.len(), self.inputs.categories.len());
+        let (y, classes) = (self.network.outputs(), self.target.task.classes().len());
+        let result =
+            if classes == 0 { ("prediction", Shape::batch(&[])) } else { ("probabilities", Shape::batch(&[classes])) };
+        let features = ("features", Shape::batch(&[self.inputs.features.len()]));
+        let expected = [("numbers", numbers), ("categories", categories)];
+        check_graph("encoder", &self.encoder, &expected, features)?;
+        check_graph("network", &self.network.graph, &[("x", self.inputs.features.len())], ("y", Shape::batch(&[y])))?;
+        check_graph("head", &self.head, &[("y", y)], result)?;
+        let kind = |name: &String| self.schema.column(name).map(|column| &column.kind).map_err(|e| e.to_string());
+        for name in &self.inputs.numbers {
+            if !matches!(kind(name)?, Kind::Number { .. } | Kind::Date { .. }) {
+                return Err(format!("the column `{name}` is not a number"));
+            }
+        }
+        for CategoryInput { name, .. } in &self.inputs.categories {
+            if !matches!(kind(name)?, Kind::Category { .. }) {
+                return Err(format!("the column `{name}` is not a category"));
+            }
+        }
+        kind(&self.target.name).map(|_| ())
     }
 
     /// Writes the model beside `path`, syncs it and renames it, so that no half-written file ever stands there.
@@ -201,11 +205,40 @@ impl Model {
     /// Reads a model.
     pub fn load(path: &Path) -> Result<Model, FitError> {
         let io = |source| FitError::Table(crate::TableError::Io { file: path.display().to_string(), source });
-        let bytes = fs::metadata(path).map_err(io)?.len();
+        let found = fs::metadata(path).map_err(io)?;
+        // A device may never end.
+        if !found.is_file() {
+            return Err(io(io::Error::other("this is not a regular file")));
+        }
+        let bytes = found.len();
         if bytes > LARGEST {
             return Err(FitError::Model { path: path.to_path_buf(), problem: ModelProblem::TooLarge { bytes } });
         }
         Model::from_bytes(path, &fs::read(path).map_err(io)?)
+    }
+}
+
+/// Checks that a graph takes rows of just these inputs, needs no weights but the network's, and gives `output`.
+fn check_graph(part: &str, graph: &Graph, inputs: &[(&str, usize)], output: (&str, Shape)) -> Result<(), String> {
+    let size = |name: &str| inputs.iter().find(|(known, _)| *known == name).map_or(0, |(_, size)| *size);
+    for id in graph.inputs() {
+        let (name, shape) = (graph.name(id), graph.shape(id));
+        if *shape != Shape::batch(&[size(name)]) {
+            return Err(format!("the {part} has an input `{name}` of shape {shape}"));
+        }
+    }
+    let there = |name: &str| graph.inputs().any(|id| graph.name(id) == name);
+    if let Some((name, _)) = inputs.iter().find(|(name, size)| *size > 0 && !there(name)) {
+        return Err(format!("the {part} has no input `{name}`"));
+    }
+    if part != "network" && graph.parameters().next().is_some() {
+        return Err(format!("the {part} has a parameter"));
+    }
+    let found = graph.output(output.0).map(|id| graph.shape(id));
+    if found == Some(&output.1) {
+        Ok(())
+    } else {
+        Err(format!("the {part} has no output `{}` of shape {}", output.0, output.1))
     }
 }
 

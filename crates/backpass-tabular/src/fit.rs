@@ -1,18 +1,19 @@
 //! Training on a table: read, decide, encode, split, train, judge.
 
-use backpass::nn::Activation;
-use backpass::nn::{Dense, Mlp, Network};
+use backpass::loss::Loss;
+use backpass::nn::{Activation, Dense, Mlp, Network};
 use backpass::train::{Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainReport, Validation, train};
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::encode::{build, features, head, split_derived};
+use crate::encode::{CategoryInput, build, features, head, split_derived};
 use crate::fit_error::FitError;
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::{Better, Metrics, metric_named};
-use crate::model::{Manifest, Model, judge};
+use crate::model::{Manifest, Model};
 use crate::options::FitOptions;
 use crate::read::{ReadOptions, read};
 use crate::schema::{Kind, Schema};
@@ -75,25 +76,26 @@ pub fn fit_with(table: &Table, options: &FitOptions, watcher: Watcher<'_>) -> Re
     decisions.push(describe_target(&target));
     let present = target.present(table, &schema)?;
     if present.len() < table.rows() {
-        decisions.push(format!("{} row(s) without a target are left out", table.rows() - present.len()));
+        decisions.push(format!("left out: {} without a target", counted(table.rows() - present.len(), "row", "rows")));
     }
     let table = if present.len() < table.rows() { &table.select_rows(&present) } else { table };
     let early = options.resolve(&target.task, table.rows(), 0);
-    let (table, validation, group) = split(table, &schema, &target, &early)?;
-    // What is learnt about columns is learnt from the training rows alone.
-    let schema = Schema::infer(&table, &infer_options(&early)?)?;
-    let left_out: Vec<&str> =
-        [Some(options.target.as_str()), options.weight.as_deref(), group.as_deref()].into_iter().flatten().collect();
+    let (table, validation) = split(table, &schema, &target, &early)?;
+    let schema = schema.learn(&table)?;
+    let left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
+        .into_iter()
+        .flatten()
+        .collect();
     describe_columns(&schema, &left_out, &mut decisions);
     let derived = split_derived(&options.inputs)?;
-    let max_levels = early.max_levels.unwrap_or(64);
-    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, max_levels)?;
+    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.max_levels()?)?;
+    describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
     let mut training = resolved.training(&target.task, watcher.threads)?;
     training.interrupt = watcher.interrupt;
 
     let classes = target.task.classes().len();
-    let exponential = matches!(training.loss, backpass::loss::Loss::Poisson(_));
+    let exponential = matches!(training.loss, Loss::Poisson(_));
     let (centre, factor) =
         if classes == 0 && !exponential { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
     let mlp = network_shape(&resolved, inputs.features.len(), classes)?;
@@ -109,30 +111,36 @@ pub fn fit_with(table: &Table, options: &FitOptions, watcher: Watcher<'_>) -> Re
         history: Vec::new(),
     };
     decisions.push(format!(
-        "network {} with {} parameters, {} features from {} column(s)",
+        "network {} with {} parameters, {} from {}",
         shape_text(&model.network, &resolved),
         model.network.parameter_count(),
-        model.inputs.features.len(),
-        model.inputs.numbers.len() + model.inputs.categories.len() + model.inputs.derived.len(),
+        counted(model.inputs.features.len(), "feature", "features"),
+        counted(
+            model.inputs.numbers.len() + model.inputs.categories.len() + model.inputs.derived.len(),
+            "input",
+            "inputs"
+        ),
     ));
-    let data = dataset(&model, &table, options)?;
-    let validation = validation.map(|rows| dataset(&model, &rows, options).map(|d| (rows, d))).transpose()?;
-    match &validation {
-        Some((rows, _)) => decisions.push(format!("{} rows to train on, {} to validate on", table.rows(), rows.rows())),
-        None => decisions.push(format!("{} rows to train on, none to validate on", table.rows())),
-    }
+    let class_weights = options.class_weight.as_deref();
+    let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
+    let rows = |table: &Table| rows(&model, table, options, class_weights.as_deref(), &training.loss);
+    let data = rows(&table)?;
+    let validation = validation.as_ref().map(rows).transpose()?;
+    let validated = validation.as_ref().map_or("none".to_string(), |rows| rows.targets.len().to_string());
+    decisions.push(format!("{} rows to train on, {validated} to validate on", table.rows()));
+    let watched = watch(&resolved, &model, validation.as_ref())?;
     (watcher.decided)(&decisions, &resolved);
 
-    let watched = watch(&resolved, &model, validation.as_ref().map(|(_, d)| d))?;
-    let report = train(&mut model.network, &data, &watched, &training, watcher.epoch)?;
+    let report = train(&mut model.network, &data.encoded, &watched, &training, watcher.epoch)?;
     drop(watched);
-    let train_metrics = judge(&model, &data, watcher.threads)?;
-    let validation_metrics = validation.as_ref().map(|(_, d)| judge(&model, d, watcher.threads)).transpose()?;
+    let judge = |rows: &Rows| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
+    let train_metrics = judge(&data)?;
+    let validation_metrics = validation.as_ref().map(judge).transpose()?;
     model.history = report.history.clone();
     model.manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_string(),
         data: table.name.clone(),
-        rows: (data.rows(), validation.as_ref().map_or(0, |(_, d)| d.rows())),
+        rows: (data.targets.len(), validation.map_or(0, |rows| rows.targets.len())),
         options: resolved.clone(),
         decisions: decisions.clone(),
         stop_reason: report.stop.name().to_string(),
@@ -257,12 +265,14 @@ fn describe_target(target: &Target) -> String {
 fn describe_columns(schema: &Schema, left_out: &[&str], decisions: &mut Vec<String>) {
     let columns: Vec<_> = schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str())).collect();
     let count = |test: fn(&Kind) -> bool| columns.iter().filter(|c| test(&c.kind)).count();
-    decisions.push(format!(
-        "inputs: {} number(s), {} categor(y/ies), {} date(s)",
-        count(|k| matches!(k, Kind::Number { .. })),
-        count(|k| matches!(k, Kind::Category { .. })),
-        count(|k| matches!(k, Kind::Date { .. })),
-    ));
+    let kinds = [
+        (count(|k| matches!(k, Kind::Number { .. })), "number", "numbers"),
+        (count(|k| matches!(k, Kind::Category { .. })), "category", "categories"),
+        (count(|k| matches!(k, Kind::Date { .. })), "date", "dates"),
+    ];
+    let there = kinds.iter().filter(|(n, ..)| *n > 0);
+    let texts: Vec<String> = there.map(|&(n, one, many)| counted(n, one, many)).collect();
+    decisions.push(format!("input columns: {}", texts.join(", ")));
     let constant = columns.iter().filter(|c| matches!(c.kind, Kind::Constant)).count();
     let many = constant > 8;
     for column in &columns {
@@ -272,8 +282,11 @@ fn describe_columns(schema: &Schema, left_out: &[&str], decisions: &mut Vec<Stri
                 decisions.push(format!("`{}` is set aside: {}", column.name, column.reason));
             }
             _ if column.missing > 0 => {
-                decisions
-                    .push(format!("`{}`: {} missing cell(s) are filled in and marked", column.name, column.missing));
+                decisions.push(format!(
+                    "`{}`: {}, filled in and marked",
+                    column.name,
+                    counted(column.missing, "missing cell", "missing cells")
+                ));
             }
             _ => {}
         }
@@ -286,20 +299,39 @@ fn describe_columns(schema: &Schema, left_out: &[&str], decisions: &mut Vec<Stri
     }
 }
 
-/// Splits off the validation rows; the third value is the grouping column, if any.
-fn split(
-    table: &Table,
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn describe_rare_levels(categories: &[CategoryInput], schema: &Schema, decisions: &mut Vec<String>) {
+    for category in categories.iter().filter(|c| c.other) {
+        let all = schema.column(&category.name).map_or(0, |column| column.distinct);
+        let (name, own) = (&category.name, category.levels.len());
+        decisions
+            .push(format!("`{name}`: the {own} most frequent of {all} levels get an input each, the rest share one"));
+    }
+}
+
+/// Splits off the validation rows.
+fn split<'a>(
+    table: &'a Table,
     schema: &Schema,
     target: &Target,
     options: &FitOptions,
-) -> Result<(Table, Option<Table>, Option<String>), FitError> {
+) -> Result<(Cow<'a, Table>, Option<Table>), FitError> {
     let how = options.split.as_deref().unwrap_or("random");
-    let group = how.strip_prefix("group=").map(str::to_string);
+    let group = group_column(options);
+    if let Some(column) = group {
+        table.column(column)?;
+    } else if !["random", "stratified", "ordered"].contains(&how) {
+        return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL"));
+    }
     let share = match validation_rows(options, table)? {
-        ValidationRows::None => return Ok((table.clone(), None, group)),
+        ValidationRows::None => return Ok((Cow::Borrowed(table), None)),
         ValidationRows::Table(rows) => {
             let present = target.present(&rows, schema)?;
-            return Ok((table.clone(), Some(rows.select_rows(&present)), group));
+            return Ok((Cow::Borrowed(table), Some(rows.select_rows(&present))));
         }
         ValidationRows::Share(share) => share,
     };
@@ -310,7 +342,6 @@ fn split(
     let classes: Vec<u32>;
     let groups: Vec<u32>;
     let strategy = match how {
-        "random" => Strategy::Random,
         "ordered" => Strategy::Ordered,
         "stratified" => {
             if matches!(target.task, Task::Regression) {
@@ -323,16 +354,20 @@ fn split(
             classes = target.to_classes(table, schema)?.into_iter().map(|c| c.unwrap_or(0)).collect();
             Strategy::Stratified(&classes)
         }
-        _ => match &group {
+        _ => match group {
             Some(column) => {
                 groups = group_numbers(table, column)?;
                 Strategy::Grouped(&groups)
             }
-            None => return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL")),
+            None => Strategy::Random,
         },
     };
     let split = holdout(table.rows() as u32, share, strategy, &mut |n| random.below(n))?;
-    Ok((table.select_rows(&split.train), Some(table.select_rows(&split.validation)), group))
+    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+}
+
+fn group_column(options: &FitOptions) -> Option<&str> {
+    options.split.as_deref()?.strip_prefix("group=")
 }
 
 fn group_numbers(table: &Table, column: &str) -> Result<Vec<u32>, FitError> {
@@ -390,37 +425,59 @@ fn shape_text(network: &Network, options: &FitOptions) -> String {
     sizes.map(|n| n.to_string()).collect::<Vec<_>>().join("-")
 }
 
-/// The features, targets and weights of a table's rows, for a model whose encoder is built.
-fn dataset(model: &Model, table: &Table, options: &FitOptions) -> Result<Dataset, FitError> {
-    let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
-    let mut data = Dataset::new(model.inputs.features.len(), x, 1, model.scaled_targets(table)?);
-    let mut weights = vec![1.0f64; data.rows()];
-    if let Some(column) = &options.weight {
-        weights = model.schema.to_numbers(table, column)?;
-        if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            let (file, place) = (table.name.clone(), table.place(row).to_string());
-            return Err(FitError::DerivedValue { file, place, name: column.clone(), value: weights[row] });
-        }
-    }
-    if let Some(how) = &options.class_weight {
-        let of_class = class_weights(how, model, &data.y)?;
-        weights.iter_mut().zip(&data.y).for_each(|(w, class)| *w *= of_class[*class as usize]);
-    }
-    if options.weight.is_some() || options.class_weight.is_some() {
-        data.weights = Some(weights.into_iter().map(|w| w as f32).collect());
-    }
-    Ok(data)
+/// The rows of a table as training sees them, with their targets as the table has them.
+struct Rows {
+    encoded: Dataset,
+    targets: Vec<f64>,
 }
 
-fn class_weights(how: &str, model: &Model, y: &[f32]) -> Result<Vec<f64>, FitError> {
+/// The features, targets and weights of a table's rows, for a model whose encoder is built.
+fn rows(
+    model: &Model,
+    table: &Table,
+    options: &FitOptions,
+    class_weights: Option<&[f64]>,
+    loss: &Loss,
+) -> Result<Rows, FitError> {
+    let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
+    let targets = model.targets(table)?;
+    let (centre, factor) = model.target_scale;
+    let y: Vec<f32> = targets.iter().map(|v| ((v - centre) / factor) as f32).collect();
+    if let Some((row, expected)) = loss.refuses(&y, model.network.outputs()) {
+        let (file, place, name) = (table.name.clone(), table.place(row).to_string(), model.target.name.clone());
+        let (value, loss) = (targets[row], loss.choice().name);
+        return Err(FitError::TargetValue { file, place, name, value, loss, expected });
+    }
+    let mut encoded = Dataset::new(model.inputs.features.len(), x, 1, y);
+    if options.weight.is_some() || class_weights.is_some() {
+        let mut weights = vec![1.0; targets.len()];
+        if let Some(column) = &options.weight {
+            table.column(column)?;
+            weights = model.schema.to_numbers(table, column)?;
+            if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+                let (file, place) = (table.name.clone(), table.place(row).to_string());
+                return Err(FitError::RowWeight { file, place, name: column.clone(), value: weights[row] });
+            }
+        }
+        if let Some(of_class) = class_weights {
+            weights.iter_mut().zip(&targets).for_each(|(w, class)| *w *= of_class[*class as usize]);
+        }
+        encoded.weights = Some(weights.into_iter().map(|w| w as f32).collect());
+    }
+    Ok(Rows { encoded, targets })
+}
+
+/// The weight of each class; a balanced one comes from the training rows and serves the validation rows too.
+fn class_weights_of(how: &str, model: &Model, table: &Table) -> Result<Vec<f64>, FitError> {
     const EXPECTED: &str = "balanced, or a weight for each class such as A=2,B=1";
     let classes = model.target.task.classes();
     if classes.is_empty() {
         return Err(FitError::choice("--class-weight", how, "possible for a number"));
     }
     if how == "balanced" {
-        let count = |class: usize| y.iter().filter(|v| **v as usize == class).count().max(1) as f64;
-        return Ok((0..classes.len()).map(|c| y.len() as f64 / (classes.len() as f64 * count(c))).collect());
+        let targets = model.targets(table)?;
+        let count = |class: usize| targets.iter().filter(|v| **v as usize == class).count().max(1) as f64;
+        return Ok((0..classes.len()).map(|c| targets.len() as f64 / (classes.len() as f64 * count(c))).collect());
     }
     let mut weights = vec![1.0; classes.len()];
     for part in how.split(',') {
@@ -433,30 +490,40 @@ fn class_weights(how: &str, model: &Model, y: &[f32]) -> Result<Vec<f64>, FitErr
 }
 
 /// The metrics to follow on the validation rows: the main one of the task, and the one that decides.
-fn watch<'a>(options: &FitOptions, model: &Model, data: Option<&'a Dataset>) -> Result<Validation<'a>, FitError> {
-    let main = if model.target.task.classes().is_empty() { "rmse" } else { "accuracy" };
+fn watch<'a>(options: &FitOptions, model: &Model, rows: Option<&'a Rows>) -> Result<Validation<'a>, FitError> {
+    const CLASSES: &[&str] = &["accuracy", "balanced_accuracy", "log_loss", "roc_auc", "f1", "average_precision"];
+    const NUMBERS: &[&str] = &["rmse", "mae", "r2", "mape"];
     let watched = options.watch.as_deref().unwrap_or("loss");
-    let mut names = vec![main];
-    if watched != "loss" {
-        let metric = metric_named(watched).ok_or_else(|| {
-            FitError::choice(
-                "--watch",
-                watched,
-                "loss, accuracy, balanced_accuracy, log_loss, roc_auc, average_precision, f1, rmse, mae, r2 or mape",
-            )
-        })?;
-        if metric.name != main {
-            names.push(metric.name);
+    let (known, expected) = match model.target.task {
+        Task::Binary { .. } => {
+            (CLASSES, "loss, accuracy, balanced_accuracy, log_loss, roc_auc, f1 or average_precision")
         }
+        Task::Multiclass { .. } => (&CLASSES[..5], "loss, accuracy, balanced_accuracy, log_loss, roc_auc or f1"),
+        Task::Regression => (NUMBERS, "loss, rmse, mae, r2 or mape"),
+    };
+    let position = known.iter().position(|name| *name == watched);
+    if position.is_none() && watched != "loss" {
+        return Err(FitError::choice("--watch", watched, expected));
     }
-    let Some(data) = data else { return Ok(Validation::default()) };
+    let Some(rows) = rows else {
+        let expected = "possible without validation rows";
+        return if position.is_some() {
+            Err(FitError::choice("--watch", watched, expected))
+        } else {
+            Ok(Validation::default())
+        };
+    };
+    let mut names = vec![known[0]];
+    names.extend(position.filter(|at| *at > 0).map(|at| known[at]));
     let metric = |name: &'static str| {
         let frozen = model.clone();
         let higher = metric_named(name).is_some_and(|m| m.better == Better::Higher);
-        let compute =
-            move |outputs: &[f32]| frozen.metrics_of(outputs, data).ok().and_then(|m| m.get(name)).unwrap_or(f64::NAN);
+        let compute = move |outputs: &[f32]| {
+            let metrics = frozen.head_values(outputs).and_then(|values| frozen.metrics(&values, &rows.targets));
+            metrics.ok().and_then(|m| m.get(name)).unwrap_or(f64::NAN)
+        };
         WatchedMetric { name: name.to_string(), higher_is_better: higher, compute: Box::new(compute) }
     };
-    let position = names.iter().position(|n| *n == watched);
-    Ok(Validation { data: Some(data), metrics: names.into_iter().map(metric).collect(), watch: position })
+    let watch = names.iter().position(|name| *name == watched);
+    Ok(Validation { data: Some(&rows.encoded), metrics: names.into_iter().map(metric).collect(), watch })
 }

@@ -54,6 +54,43 @@ pub enum FitError {
         /// Its value.
         value: f64,
     },
+    /// A weight that a row cannot have.
+    #[error("{file}, {place}: the weight `{name}` is {value}\nhelp: weights are numbers of at least 0")]
+    RowWeight {
+        /// The table.
+        file: String,
+        /// The row.
+        place: String,
+        /// The column of weights.
+        name: String,
+        /// The weight.
+        value: f64,
+    },
+    /// A target that the loss cannot take.
+    #[error("{file}, {place}: the target `{name}` is {value}, the loss `{loss}` needs {expected}")]
+    TargetValue {
+        /// The table.
+        file: String,
+        /// The row.
+        place: String,
+        /// The target.
+        name: String,
+        /// Its value.
+        value: f64,
+        /// The loss.
+        loss: &'static str,
+        /// What the loss takes.
+        expected: &'static str,
+    },
+    /// A derived input that looks at more than its own row.
+    #[error(
+        "--input {name}: the value of a row may depend on that row alone and not on chance\n\
+         help: leave out what sums over the rows, such as `mean` without an axis, and random numbers"
+    )]
+    MixesRows {
+        /// The name of the input.
+        name: String,
+    },
     /// Nothing to learn from.
     #[error("no column of {file} can serve as input: {reasons}")]
     NoInputs {
@@ -176,10 +213,13 @@ impl FitError {
             }
             FitError::Train(TrainError::Option { .. } | TrainError::Spec(_)) => FitErrorKind::Usage,
             FitError::Exists { .. } => FitErrorKind::Usage,
-            FitError::DerivedValue { .. } | FitError::NoInputs { .. } | FitError::TooFewRows { .. } => {
-                FitErrorKind::Data
-            }
-            FitError::Train(_) => FitErrorKind::Data,
+            FitError::MixesRows { .. } => FitErrorKind::Usage,
+            FitError::DerivedValue { .. }
+            | FitError::RowWeight { .. }
+            | FitError::TargetValue { .. }
+            | FitError::NoInputs { .. }
+            | FitError::TooFewRows { .. }
+            | FitError::Train(_) => FitErrorKind::Data,
             FitError::Model { .. } => FitErrorKind::Model,
             FitError::Build(_) | FitError::Compile(_) | FitError::Session(_) => FitErrorKind::Usage,
             FitError::Write { .. } => FitErrorKind::Io,

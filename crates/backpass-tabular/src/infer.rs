@@ -87,6 +87,30 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// The same kinds, with the levels and the numbers of missing cells of these rows alone.
+    pub(crate) fn learn(&self, table: &Table) -> Result<Schema> {
+        let learn = |known: &ColumnSchema| {
+            let mut learnt = known.clone();
+            let nan = |cells: Vec<f64>| cells.iter().filter(|cell| cell.is_nan()).count();
+            match &mut learnt.kind {
+                Kind::Number { .. } => learnt.missing = nan(self.to_numbers(table, &known.name)?),
+                Kind::Date { .. } => learnt.missing = nan(self.to_days(table, &known.name)?),
+                Kind::Category { levels: learnt_levels } => {
+                    let column = table.column(&known.name)?;
+                    let (missing, counts) = Look { table, column, missing: &self.missing, keep: false }.counts();
+                    (learnt.missing, learnt.distinct) = (missing, counts.len());
+                    *learnt_levels = levels(counts);
+                }
+                _ => {}
+            }
+            Ok(learnt)
+        };
+        let columns = self.columns.iter().map(learn).collect::<Result<_>>()?;
+        Ok(Schema { missing: self.missing.clone(), columns })
+    }
+}
+
 /// A lone input that counts up, such as the time of a series, is no identifier.
 fn keep_some_input(table: &Table, options: &InferOptions, columns: &mut [ColumnSchema]) {
     let is_target = |column: &ColumnSchema| options.target.as_ref() == Some(&column.name);

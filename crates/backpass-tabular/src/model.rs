@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use backpass::graph::Graph;
 use backpass::nn::Network;
-use backpass::train::{Dataset, Epoch, Predictor};
+use backpass::train::{Epoch, Predictor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -98,9 +98,14 @@ impl Task {
 }
 
 impl Model {
+    /// What the network sees of a table: the features of every row, row by row, named by [`Inputs::features`].
+    pub fn features(&self, table: &Table) -> Result<(Vec<f32>, Surprises), FitError> {
+        features(table, &self.schema, &self.inputs, &self.encoder)
+    }
+
     /// Predicts every row of a table that has the model's input columns; others are passed over.
     pub fn predict(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
-        let (x, surprises) = features(table, &self.schema, &self.inputs, &self.encoder)?;
+        let (x, surprises) = self.features(table)?;
         let outputs = Predictor::<f32>::new(&self.network, threads)?.predict(&x);
         let values = self.head_values(&outputs)?;
         Ok(Predictions { values, classes: self.target.task.classes().to_vec(), surprises })
@@ -114,17 +119,7 @@ impl Model {
             return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
         }
         let predictions = self.predict(rows, threads)?;
-        let metrics = match self.target.task {
-            Task::Regression => {
-                let targets = self.schema.to_numbers(rows, &self.target.name)?;
-                metrics::regression(&predictions.values, &targets, None)?
-            }
-            _ => {
-                let classes = self.target.to_classes(rows, &self.schema)?;
-                let targets: Vec<u32> = classes.into_iter().map(|c| c.unwrap_or(0)).collect();
-                metrics::classification(&predictions.values, predictions.classes.len(), &targets, None)?
-            }
-        };
+        let metrics = self.metrics(&predictions.values, &self.targets(rows)?)?;
         Ok((metrics, rows.rows(), predictions.surprises))
     }
 
@@ -150,23 +145,19 @@ impl Model {
         })
     }
 
-    /// The targets of a table as the loss takes them: class numbers, or numbers in units of the network's output.
-    pub(crate) fn scaled_targets(&self, table: &Table) -> Result<Vec<f32>, FitError> {
-        let (centre, factor) = self.target_scale;
+    /// The targets of a table: class numbers, or numbers.
+    pub(crate) fn targets(&self, table: &Table) -> Result<Vec<f64>, FitError> {
         Ok(match self.target.task {
-            Task::Regression => {
-                let values = self.schema.to_numbers(table, &self.target.name)?;
-                values.into_iter().map(|v| ((v - centre) / factor) as f32).collect()
-            }
+            Task::Regression => self.schema.to_numbers(table, &self.target.name)?,
             _ => {
                 let classes = self.target.to_classes(table, &self.schema)?;
-                classes.into_iter().map(|c| c.unwrap_or(0) as f32).collect()
+                classes.into_iter().map(|c| f64::from(c.unwrap_or(0))).collect()
             }
         })
     }
 
     /// From network outputs to probabilities or predictions.
-    fn head_values(&self, outputs: &[f32]) -> Result<Vec<f64>, FitError> {
+    pub(crate) fn head_values(&self, outputs: &[f32]) -> Result<Vec<f64>, FitError> {
         let width = self.network.outputs();
         let output = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
         let rows = outputs.len() / width;
@@ -179,23 +170,20 @@ impl Model {
         Ok(values)
     }
 
-    /// Metrics of network outputs on encoded rows, in the target's units.
-    pub(crate) fn metrics_of(&self, outputs: &[f32], data: &Dataset) -> Result<Metrics, FitError> {
-        let values = self.head_values(outputs)?;
+    /// Metrics of probabilities or predictions.
+    pub(crate) fn metrics(&self, values: &[f64], targets: &[f64]) -> Result<Metrics, FitError> {
         let classes = self.target.task.classes().len();
         Ok(if classes == 0 {
-            let (centre, factor) = self.target_scale;
-            let targets: Vec<f64> = data.y.iter().map(|&y| f64::from(y) * factor + centre).collect();
-            metrics::regression(&values, &targets, None)?
+            metrics::regression(values, targets, None)?
         } else {
-            let targets: Vec<u32> = data.y.iter().map(|&y| y as u32).collect();
-            metrics::classification(&values, classes, &targets, None)?
+            let targets: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
+            metrics::classification(values, classes, &targets, None)?
         })
     }
-}
 
-/// Metrics of a model on encoded rows.
-pub(crate) fn judge(model: &Model, data: &Dataset, threads: usize) -> Result<Metrics, FitError> {
-    let outputs = Predictor::<f32>::new(&model.network, threads)?.predict(&data.x);
-    model.metrics_of(&outputs, data)
+    /// Metrics on encoded rows.
+    pub(crate) fn judge(&self, x: &[f32], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
+        let outputs = Predictor::<f32>::new(&self.network, threads)?.predict(x);
+        self.metrics(&self.head_values(&outputs)?, targets)
+    }
 }

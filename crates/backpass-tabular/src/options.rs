@@ -258,6 +258,11 @@ impl FitOptions {
             Task::Regression => "squared",
         };
         let text = |t: &str| Some(t.to_string());
+        // The narrower the network, the larger the steps it bears under Adam, and the less it can spare a neuron.
+        let given = self.hidden.is_some().then(|| self.hidden_sizes().unwrap_or_default());
+        let narrowest = given.map_or(width, |sizes| sizes.into_iter().min().unwrap_or(1));
+        let steepness = if classification { 0.128 } else { 0.384 };
+        let learning_rate = (steepness / narrowest as f64).clamp(1e-3, 3e-2);
         let defaults = FitOptions {
             scaling: text("robust"),
             max_levels: Some(64),
@@ -266,10 +271,10 @@ impl FitOptions {
             watch: text("loss"),
             hidden: Some(format!("{width},{width}")),
             activation: text(if classification { "relu" } else { "mish" }),
-            dropout: Some(if classification { 0.1 } else { 0.0 }),
+            dropout: Some(if classification && narrowest >= 32 { 0.1 } else { 0.0 }),
             loss: text(loss),
             optimizer: text("adamw(beta2=0.95)"),
-            learning_rate: Some(if classification { 1e-3 } else { 3e-3 }),
+            learning_rate: Some(learning_rate),
             schedule: text("cosine"),
             warm_up: Some(0.0),
             batch_size: Some(batch.to_string()),
@@ -279,23 +284,29 @@ impl FitOptions {
             l1: Some(0.0),
             l2: Some(0.0),
             // A few rows are soon learnt by heart, and unlimited certainty comes with that.
-            label_smoothing: Some(if small || matches!(task, Task::Multiclass { .. }) { 0.05 } else { 0.0 }),
+            label_smoothing: match task {
+                Task::Regression => None,
+                Task::Binary { .. } if !small => Some(0.0),
+                _ => Some(0.05),
+            },
             seed: Some(0),
             precision: text("f32"),
             ..FitOptions::default()
         };
         let mut resolved = self.clone().or(defaults);
         // Values that follow from another choice than the default one.
-        if self.learning_rate.is_none()
-            && let Some(optimizer) = &self.optimizer
-            && let Ok(optimizer) = Optimizer::parse(optimizer)
-        {
-            resolved.learning_rate = Some(optimizer.default_learning_rate());
+        if let Ok(optimizer) = Optimizer::parse(resolved.optimizer.as_deref().unwrap_or_default()) {
+            if self.learning_rate.is_none() && self.optimizer.is_some() {
+                resolved.learning_rate = Some(optimizer.default_learning_rate());
+            }
+            resolved.weight_decay = resolved.weight_decay.or(Some(optimizer.default_weight_decay()));
+            if self.dropout.is_none() && matches!(optimizer, Optimizer::Lbfgs(_)) {
+                resolved.dropout = Some(0.0);
+            }
         }
-        if resolved.weight_decay.is_none()
-            && let Ok(optimizer) = Optimizer::parse(resolved.optimizer.as_deref().unwrap_or_default())
-        {
-            resolved.weight_decay = Some(optimizer.default_weight_decay());
+        // The loss may say its smoothing itself.
+        if self.label_smoothing.is_none() && self.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
+            resolved.label_smoothing = None;
         }
         resolved
     }
@@ -306,6 +317,13 @@ impl FitOptions {
             Some("standard") => Ok(Scaling::Standard),
             Some("none") => Ok(Scaling::None),
             Some(found) => Err(FitError::choice("--scaling", found, "robust, standard or none")),
+        }
+    }
+
+    pub(crate) fn max_levels(&self) -> Result<usize, FitError> {
+        match self.max_levels.unwrap_or(64) {
+            0 => Err(FitError::choice("--max-levels", "0", "at least 1")),
+            levels => Ok(levels),
         }
     }
 
@@ -354,7 +372,6 @@ impl FitOptions {
     /// The options of training; every field has been resolved.
     pub(crate) fn training(&self, task: &Task, threads: usize) -> Result<TrainOptions, FitError> {
         let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
-        let classes = task.classes().len();
         let (fits, expected) = match (&loss, task) {
             (Loss::BinaryCrossEntropy(_), Task::Binary { .. }) => (true, ""),
             (Loss::SoftmaxCrossEntropy(_), Task::Multiclass { .. }) => (true, ""),
@@ -368,8 +385,14 @@ impl FitOptions {
         if !fits {
             return Err(FitError::choice("--loss", loss.choice().name, expected));
         }
-        if let (Some(share), 2..) = (self.label_smoothing, classes) {
+        if let Some(share) = self.label_smoothing {
+            if matches!(task, Task::Regression) && share != 0.0 {
+                return Err(FitError::choice("--label-smoothing", &share.to_string(), "possible for a number"));
+            }
             loss = loss.with_smoothing(share);
+        }
+        if self.stop_at.is_some_and(f64::is_nan) {
+            return Err(FitError::choice("--stop-at", "NaN", "a number"));
         }
         let batch_size = match self.batch_size.as_deref() {
             Some("full") => BatchSize::Full,

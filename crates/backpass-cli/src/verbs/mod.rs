@@ -1,0 +1,36 @@
+//! The verbs, one file each.
+
+use crate::exit::Failure;
+use crate::output::Talk;
+
+/// Declares the verbs: their modules, the subcommands, and who runs each.
+macro_rules! verbs {
+    ($($module:ident::$Name:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        /// What to do.
+        #[derive(clap::Subcommand)]
+        pub enum Verb {
+            $($Name(Box<$module::$Name>),)*
+        }
+
+        impl Verb {
+            /// Does it.
+            pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+                match self {
+                    $(Verb::$Name(verb) => verb.run(talk),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    train::Train,
+    evaluate::Evaluate,
+    predict::Predict,
+    inspect::Inspect,
+    generate::Generate,
+    completions::Completions,
+    man::Man,
+}

@@ -1,0 +1,240 @@
+//! `backpass train`.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use backpass::init::Init;
+use backpass::loss::Loss;
+use backpass::nn::Activation;
+use backpass::optim::Optimizer;
+use backpass::optim::schedule::Schedule;
+use backpass::spec::Choice;
+use backpass::train::{Epoch, StopReason};
+use backpass_tabular::metrics::METRICS;
+use backpass_tabular::{FitOptions, Fitted, Metrics, Table, Watcher, check_writable, fit_with};
+
+use crate::config::Config;
+use crate::demand::Demand;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Talk};
+use crate::progress::{Events, Progress};
+use crate::reading::Reading;
+use crate::signals::Signals;
+use crate::threads::Threads;
+
+/// Train a network on a table
+#[derive(clap::Args)]
+#[command(after_help = format!("{}\n{EXAMPLES}", names()))]
+pub struct Train {
+    /// A CSV, Parquet or IDX file, plain or gzipped; - for standard input
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+
+    #[command(flatten)]
+    options: FitOptions,
+
+    /// The model to write; without it the model is not kept
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Replace the model if it is there already
+    #[arg(long)]
+    force: bool,
+
+    /// Take options from a TOML file; those of the command line go first
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print every option with its value as TOML, and do not train
+    #[arg(long)]
+    print_config: bool,
+
+    /// Exit with 1 if a metric on the validation rows is worse than this; may be given several times
+    #[arg(long, value_name = "METRIC=VALUE")]
+    require: Vec<Demand>,
+
+    /// Print one JSON document at the end
+    #[arg(long, conflicts_with = "events")]
+    json: bool,
+
+    /// Print one JSON object a line: the epochs, then the document of --json
+    #[arg(long)]
+    events: bool,
+
+    #[command(flatten)]
+    threads: Threads,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backpass train penguins.csv --target species -o penguins.backpass
+  backpass train houses.parquet --target price --hidden 64,64 --epochs 200 -o houses.backpass
+  backpass train data.csv --target y --type zip=category --drop id --validation test.csv
+  backpass train data.csv --target y --print-config > run.toml
+  backpass train data.csv --config run.toml --seed 7 --json";
+
+/// What can stand for NAME and METRIC.
+fn names() -> String {
+    fn of<'a>(choices: impl IntoIterator<Item = &'a Choice>) -> Vec<&'static str> {
+        choices.into_iter().map(|choice| choice.name).collect()
+    }
+    let lists: [(&str, Vec<&str>); 6] = [
+        ("--activation", Activation::names()),
+        ("--init", of(Init::ALL)),
+        ("--loss", of(Loss::all())),
+        ("--optimizer", of(Optimizer::all())),
+        ("--schedule", of(Schedule::ALL)),
+        ("METRIC", METRICS.iter().map(|metric| metric.name).collect()),
+    ];
+    let mut text = "Names, some of which take numbers, as in leaky_relu(slope=0.1):\n".to_string();
+    for (option, names) in lists {
+        let mut line = format!("  {option:<14}");
+        for name in names {
+            if line.len() + name.len() > WIDTH {
+                text += &format!("{}\n", line.trim_end());
+                line = " ".repeat(16);
+            }
+            line += &format!("{name}  ");
+        }
+        text += &format!("{}\n", line.trim_end());
+    }
+    text
+}
+
+/// The width of the list of names.
+const WIDTH: usize = 90;
+
+impl Train {
+    pub fn run(mut self, talk: &Talk) -> Result<(), Failure> {
+        let config = self.config()?;
+        let table = config.reading.table(&self.data)?;
+        if config.options.target.is_empty() {
+            return Err(no_target(&table));
+        }
+        if self.print_config {
+            return print_config(&table, config);
+        }
+        match &self.output {
+            Some(path) => check_writable(path, self.force)?,
+            None => talk.note("the model will not be kept: name a file with -o to keep it"),
+        }
+        talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
+        let signals = Signals::default();
+        let (fitted, events) = self.fit(&table, &config.options, &signals, talk)?;
+        if let StopReason::Diverged(divergence) = &fitted.report.stop {
+            let message = format!("{}; no model is written\nhelp: {}", fitted.report.stop, divergence.help);
+            return Err(Failure::new(Exit::Diverged, message));
+        }
+        if let Some(path) = &self.output {
+            fitted.model.save(path, self.force)?;
+        }
+        self.report(&fitted, events, talk)?;
+        match (&fitted.report.stop, signals.exit()) {
+            (StopReason::Interrupted, Some(exit)) => Err(Failure::silent(exit)),
+            _ => Demand::check(&self.require, judged(&fitted)),
+        }
+    }
+
+    /// The options of the command line, then those of the file.
+    fn config(&mut self) -> Result<Config, Failure> {
+        let given = Config { options: std::mem::take(&mut self.options), reading: std::mem::take(&mut self.reading) };
+        let config = match &self.config {
+            Some(path) => given.or(Config::load(path)?),
+            None => given,
+        };
+        if !self.require.is_empty() && matches!(config.options.validation.as_deref(), Some("none" | "0")) {
+            let message = "--require judges the validation rows, and there are none\nhelp: leave out --validation none";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        Ok(config)
+    }
+
+    fn fit(
+        &self,
+        table: &Table,
+        options: &FitOptions,
+        signals: &Signals,
+        talk: &Talk,
+    ) -> Result<(Fitted, Option<Events>), Failure> {
+        let progress = RefCell::new(Progress::new(*talk, 0));
+        let mut events = self.events.then(Events::new);
+        let mut decided = |decisions: &[String], resolved: &FitOptions| {
+            decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
+            let config = Config { options: resolved.clone(), ..Config::default() };
+            config.to_toml().unwrap_or_default().lines().for_each(|line| talk.detail(format!("  {line}")));
+            // Before training there is nothing to save, and a signal ends the program.
+            if let Err(error) = signals.listen() {
+                talk.note(format!("Ctrl-C will not save the model: {error}"));
+            }
+            *progress.borrow_mut() = Progress::new(*talk, resolved.epochs.unwrap_or(0));
+        };
+        let mut epoch = |epoch: &Epoch| {
+            events.iter_mut().for_each(|events| events.epoch(epoch));
+            progress.borrow_mut().epoch(epoch);
+        };
+        let interrupt = Some(Arc::clone(&signals.stop));
+        let watcher =
+            Watcher { threads: self.threads.count(), interrupt, decided: &mut decided, epoch: &mut epoch };
+        let fitted = fit_with(table, options, watcher);
+        progress.borrow().finish();
+        Ok((fitted?, events))
+    }
+
+    /// Results to standard output, the rest beside it.
+    fn report(&self, fitted: &Fitted, events: Option<Events>, talk: &Talk) -> Result<(), Failure> {
+        let report = &fitted.report;
+        talk.say(format!("stopped: {}", report.stop));
+        let mut of: Vec<(&str, &Metrics)> = vec![("training", &fitted.train_metrics)];
+        match &fitted.validation_metrics {
+            Some(metrics) => of.push(("validation", metrics)),
+            None => talk.note("there are no validation rows: how good the model is on new rows is not known"),
+        }
+        judged(fitted).notes.iter().for_each(|note| talk.note(note));
+        let table = output::metrics_table(&of);
+        if self.json || self.events {
+            talk.say(table);
+        } else {
+            output::print(table)?;
+        }
+        let epochs = format!("epoch {} of {}, {:.1} s", report.best_epoch, report.history.len(), report.seconds);
+        talk.say(match &self.output {
+            Some(path) => format!("model: {}, from {epochs}", path.display()),
+            None => format!("model: not kept, from {epochs}"),
+        });
+        match events {
+            Some(events) => Ok(events.finish(&fitted.summary())?),
+            None if self.json => output::json(&fitted.summary()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The metrics that say most about new rows.
+fn judged(fitted: &Fitted) -> &Metrics {
+    fitted.validation_metrics.as_ref().unwrap_or(&fitted.train_metrics)
+}
+
+fn no_target(table: &Table) -> Failure {
+    let columns: Vec<&str> = table.names().collect();
+    let more = if columns.len() > 30 { ", …" } else { "" };
+    let columns = columns.into_iter().take(30).collect::<Vec<_>>().join(", ");
+    let help = format!("help: name the column to predict with --target: {columns}{more}");
+    Failure::new(Exit::Usage, format!("{}: which column is to be predicted?\n{help}", table.name))
+}
+
+fn print_config(table: &Table, config: Config) -> Result<(), Failure> {
+    let mut resolved = None;
+    let mut decided = |_: &[String], options: &FitOptions| resolved = Some(options.clone());
+    // Everything is decided only on the way to training, which then ends with its first step.
+    let signals = Signals::default();
+    signals.stop.store(true, Ordering::Relaxed);
+    let interrupt = Some(signals.stop);
+    let watcher = Watcher { threads: 1, interrupt, decided: &mut decided, epoch: &mut |_| {} };
+    fit_with(table, &config.options, watcher)?;
+    output::print(Config { options: resolved.unwrap_or_default(), ..config }.to_toml()?)
+}
