@@ -43,16 +43,15 @@ struct Document {
     history: Vec<EpochRecord>,
 }
 
-/// [`Epoch`] as it is stored.
+/// [`Epoch`] as it is stored, without its time.
 #[derive(Serialize, Deserialize)]
 struct EpochRecord {
     epoch: usize,
     train_loss: Option<f64>,
-    penalty: f64,
+    penalty: Option<f64>,
     validation_loss: Option<f64>,
     metrics: BTreeMap<String, Option<f64>>,
     learning_rate: f64,
-    seconds: f64,
 }
 
 impl From<&Epoch> for EpochRecord {
@@ -61,11 +60,10 @@ impl From<&Epoch> for EpochRecord {
         EpochRecord {
             epoch: e.epoch,
             train_loss: finite(e.train_loss),
-            penalty: e.penalty,
+            penalty: finite(e.penalty),
             validation_loss: e.validation_loss.and_then(finite),
             metrics: e.metrics.iter().map(|(n, v)| (n.clone(), finite(*v))).collect(),
             learning_rate: e.learning_rate,
-            seconds: e.seconds,
         }
     }
 }
@@ -75,11 +73,11 @@ impl From<EpochRecord> for Epoch {
         Epoch {
             epoch: e.epoch,
             train_loss: e.train_loss.unwrap_or(f64::NAN),
-            penalty: e.penalty,
+            penalty: e.penalty.unwrap_or(f64::NAN),
             validation_loss: e.validation_loss,
             metrics: e.metrics.into_iter().map(|(n, v)| (n, v.unwrap_or(f64::NAN))).collect(),
             learning_rate: e.learning_rate,
-            seconds: e.seconds,
+            seconds: 0.0,
         }
     }
 }

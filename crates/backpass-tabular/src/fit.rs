@@ -2,7 +2,9 @@
 
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Mlp, Network};
-use backpass::train::{Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainReport, Validation, train};
+use backpass::train::{
+    Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainOptions, TrainReport, Validation, train,
+};
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -49,16 +51,25 @@ pub struct Watcher<'a> {
     pub threads: usize,
     /// When another thread sets this, training stops after the step at hand.
     pub interrupt: Option<Arc<AtomicBool>>,
-    /// Called once, before training, with every decision.
-    pub decided: &'a mut dyn FnMut(&[String], &FitOptions),
     /// Called after every epoch.
     pub epoch: &'a mut dyn FnMut(&Epoch),
 }
 
+/// A table with everything decided, encoded and ready to train.
+pub struct Prepared {
+    /// Every option with its value, given or chosen.
+    pub resolved: FitOptions,
+    /// Every decision taken, in words.
+    pub decisions: Vec<String>,
+    model: Model,
+    training: TrainOptions,
+    data: Rows,
+    validation: Option<Rows>,
+}
+
 /// Trains a network on a table with one thread and no progress shown.
 pub fn fit(table: &Table, options: &FitOptions) -> Result<Fitted, FitError> {
-    let (mut decided, mut epoch) = (|_: &[String], _: &FitOptions| {}, |_: &Epoch| {});
-    fit_with(table, options, Watcher { threads: 1, interrupt: None, decided: &mut decided, epoch: &mut epoch })
+    prepare(table, options)?.train(Watcher { threads: 1, interrupt: None, epoch: &mut |_| {} })
 }
 
 /// Where the validation rows come from.
@@ -68,8 +79,8 @@ enum ValidationRows {
     Table(Box<Table>),
 }
 
-/// Trains a network on a table.
-pub fn fit_with(table: &Table, options: &FitOptions, watcher: Watcher<'_>) -> Result<Fitted, FitError> {
+/// Takes every decision about a table, splits and encodes it.
+pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
     let mut decisions = table.notes.clone();
     let schema = Schema::infer(table, &infer_options(options)?)?;
     let target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
@@ -91,15 +102,13 @@ pub fn fit_with(table: &Table, options: &FitOptions, watcher: Watcher<'_>) -> Re
     let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.max_levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
-    let mut training = resolved.training(&target.task, watcher.threads)?;
-    training.interrupt = watcher.interrupt;
-
+    let training = resolved.training(&target.task)?;
     let classes = target.task.classes().len();
     let exponential = matches!(training.loss, Loss::Poisson(_));
     let (centre, factor) =
         if classes == 0 && !exponential { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
     let mlp = network_shape(&resolved, inputs.features.len(), classes)?;
-    let mut model = Model {
+    let model = Model {
         schema,
         target,
         inputs,
@@ -128,27 +137,42 @@ pub fn fit_with(table: &Table, options: &FitOptions, watcher: Watcher<'_>) -> Re
     let validation = validation.as_ref().map(rows).transpose()?;
     let validated = validation.as_ref().map_or("none".to_string(), |rows| rows.targets.len().to_string());
     decisions.push(format!("{} rows to train on, {validated} to validate on", table.rows()));
-    let watched = watch(&resolved, &model, validation.as_ref())?;
-    (watcher.decided)(&decisions, &resolved);
-
-    let report = train(&mut model.network, &data.encoded, &watched, &training, watcher.epoch)?;
-    drop(watched);
-    let judge = |rows: &Rows| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
-    let train_metrics = judge(&data)?;
-    let validation_metrics = validation.as_ref().map(judge).transpose()?;
-    model.history = report.history.clone();
-    model.manifest = Manifest {
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        data: table.name.clone(),
-        rows: (data.targets.len(), validation.map_or(0, |rows| rows.targets.len())),
-        options: resolved.clone(),
-        decisions: decisions.clone(),
-        stop_reason: report.stop.name().to_string(),
-        stop: report.stop.to_string(),
-        best_epoch: report.best_epoch,
+    // A wrong `watch` is an error now, not after the first epoch.
+    watch(&resolved, &model, validation.as_ref())?;
+    let model = Model {
+        manifest: Manifest {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            data: table.name.clone(),
+            options: resolved.clone(),
+            decisions: decisions.clone(),
+            ..Manifest::default()
+        },
+        ..model
     };
-    let rows = model.manifest.rows;
-    Ok(Fitted { model, resolved, decisions, report, rows, train_metrics, validation_metrics })
+    Ok(Prepared { resolved, decisions, model, training, data, validation })
+}
+
+impl Prepared {
+    /// Trains the network.
+    pub fn train(self, watcher: Watcher<'_>) -> Result<Fitted, FitError> {
+        let Prepared { resolved, decisions, mut model, mut training, data, validation } = self;
+        training.threads = watcher.threads;
+        training.interrupt = watcher.interrupt;
+        let watched = watch(&resolved, &model, validation.as_ref())?;
+        let report = train(&mut model.network, &data.encoded, &watched, &training, watcher.epoch)?;
+        drop(watched);
+        let judge = |rows: &Rows| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
+        let train_metrics = judge(&data)?;
+        let validation_metrics = validation.as_ref().map(judge).transpose()?;
+        let rows = (data.targets.len(), validation.map_or(0, |rows| rows.targets.len()));
+        // Without times: equal trainings give equal files.
+        model.history = report.history.iter().map(|e| Epoch { seconds: 0.0, ..e.clone() }).collect();
+        model.manifest.rows = rows;
+        model.manifest.stop_reason = report.stop.name().to_string();
+        model.manifest.stop = report.stop.to_string();
+        model.manifest.best_epoch = report.best_epoch;
+        Ok(Fitted { model, resolved, decisions, report, rows, train_metrics, validation_metrics })
+    }
 }
 
 impl Fitted {

@@ -48,7 +48,7 @@ pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
 pub use file::{check_writable, write_file};
-pub use fit::{Fitted, Summary, Watcher, fit, fit_with};
+pub use fit::{Fitted, Prepared, Summary, Watcher, fit, prepare};
 pub use fit_error::{FitError, FitErrorKind, ModelProblem};
 pub use generate::{DATA_SETS, DataSet};
 pub use infer::{InferOptions, KindName, MISSING};

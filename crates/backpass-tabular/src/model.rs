@@ -36,7 +36,7 @@ pub struct Model {
     pub target_scale: (f64, f64),
     /// How it came about.
     pub manifest: Manifest,
-    /// Its training, epoch by epoch.
+    /// Its training, epoch by epoch, without times.
     pub history: Vec<Epoch>,
 }
 

@@ -370,7 +370,7 @@ impl FitOptions {
     }
 
     /// The options of training; every field has been resolved.
-    pub(crate) fn training(&self, task: &Task, threads: usize) -> Result<TrainOptions, FitError> {
+    pub(crate) fn training(&self, task: &Task) -> Result<TrainOptions, FitError> {
         let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
         let (fits, expected) = match (&loss, task) {
             (Loss::BinaryCrossEntropy(_), Task::Binary { .. }) => (true, ""),
@@ -428,7 +428,6 @@ impl FitOptions {
             clip_norm: self.clip_norm,
             clip_value: self.clip_value,
             seed: self.seed.unwrap_or(0),
-            threads,
             double_precision,
             ..defaults
         })

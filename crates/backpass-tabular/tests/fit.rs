@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use backpass_tabular::{FitError, FitErrorKind, FitOptions, Fitted, ReadOptions, Table, Watcher, fit, fit_with, read};
+use backpass_tabular::{FitError, FitErrorKind, FitOptions, Fitted, ReadOptions, Table, Watcher, fit, prepare, read};
 use common::csv;
 
 fn data(name: &str) -> Table {
@@ -45,9 +45,8 @@ fn threads_do_not_change_the_model_and_the_seed_does() {
     let table = data("penguins.csv");
     let with = |seed, threads| {
         let options = FitOptions { seed: Some(seed), ..quick("species") };
-        let (mut decided, mut epoch) = (|_: &[String], _: &FitOptions| {}, |_: &backpass::train::Epoch| {});
-        let watcher = Watcher { threads, interrupt: None, decided: &mut decided, epoch: &mut epoch };
-        fit_with(&table, &options, watcher).unwrap().model.hash()
+        let watcher = Watcher { threads, interrupt: None, epoch: &mut |_| {} };
+        prepare(&table, &options).unwrap().train(watcher).unwrap().model.hash()
     };
     let one = with(1, 1);
     assert_eq!([with(1, 2), with(1, 5)], [one.clone(), one.clone()]);

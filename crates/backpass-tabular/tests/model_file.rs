@@ -52,6 +52,8 @@ fn what_is_saved_is_what_is_loaded() {
     assert_eq!((&loaded.manifest, &loaded.history), (&model.manifest, &model.history));
     assert_eq!(fs::read(&path).unwrap(), model.to_bytes().unwrap());
     assert_eq!(loaded.to_bytes().unwrap(), model.to_bytes().unwrap());
+    let again = self::model();
+    assert_eq!(again.to_bytes().unwrap(), model.to_bytes().unwrap(), "equal trainings give equal files");
 }
 
 #[test]

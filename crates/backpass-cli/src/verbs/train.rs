@@ -1,9 +1,7 @@
 //! `backpass train`.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use backpass::init::Init;
 use backpass::loss::Loss;
@@ -13,7 +11,7 @@ use backpass::optim::schedule::Schedule;
 use backpass::spec::Choice;
 use backpass::train::{Epoch, StopReason};
 use backpass_tabular::metrics::METRICS;
-use backpass_tabular::{FitOptions, Fitted, Metrics, Table, Watcher, check_writable, fit_with};
+use backpass_tabular::{FitOptions, Fitted, Metrics, Table, Watcher, check_writable, prepare};
 
 use crate::config::Config;
 use crate::demand::Demand;
@@ -161,27 +159,23 @@ impl Train {
         signals: &Signals,
         talk: &Talk,
     ) -> Result<(Fitted, Option<Events>), Failure> {
-        let progress = RefCell::new(Progress::new(*talk, 0));
+        let prepared = prepare(table, options)?;
+        prepared.decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
+        let config = Config { options: prepared.resolved.clone(), ..Config::default() };
+        config.to_toml()?.lines().for_each(|line| talk.detail(format!("  {line}")));
+        // Until here there is nothing to save, and a signal ends the program.
+        if let Err(error) = signals.listen() {
+            talk.note(format!("Ctrl-C will not save the model: {error}"));
+        }
+        let mut progress = Progress::new(*talk, prepared.resolved.epochs.unwrap_or(0));
         let mut events = self.events.then(Events::new);
-        let mut decided = |decisions: &[String], resolved: &FitOptions| {
-            decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
-            let config = Config { options: resolved.clone(), ..Config::default() };
-            config.to_toml().unwrap_or_default().lines().for_each(|line| talk.detail(format!("  {line}")));
-            // Before training there is nothing to save, and a signal ends the program.
-            if let Err(error) = signals.listen() {
-                talk.note(format!("Ctrl-C will not save the model: {error}"));
-            }
-            *progress.borrow_mut() = Progress::new(*talk, resolved.epochs.unwrap_or(0));
-        };
         let mut epoch = |epoch: &Epoch| {
             events.iter_mut().for_each(|events| events.epoch(epoch));
-            progress.borrow_mut().epoch(epoch);
+            progress.epoch(epoch);
         };
         let interrupt = Some(Arc::clone(&signals.stop));
-        let watcher =
-            Watcher { threads: self.threads.count(), interrupt, decided: &mut decided, epoch: &mut epoch };
-        let fitted = fit_with(table, options, watcher);
-        progress.borrow().finish();
+        let fitted = prepared.train(Watcher { threads: self.threads.count(), interrupt, epoch: &mut epoch });
+        progress.finish();
         Ok((fitted?, events))
     }
 
@@ -228,13 +222,6 @@ fn no_target(table: &Table) -> Failure {
 }
 
 fn print_config(table: &Table, config: Config) -> Result<(), Failure> {
-    let mut resolved = None;
-    let mut decided = |_: &[String], options: &FitOptions| resolved = Some(options.clone());
-    // Everything is decided only on the way to training, which then ends with its first step.
-    let signals = Signals::default();
-    signals.stop.store(true, Ordering::Relaxed);
-    let interrupt = Some(signals.stop);
-    let watcher = Watcher { threads: 1, interrupt, decided: &mut decided, epoch: &mut |_| {} };
-    fit_with(table, &config.options, watcher)?;
-    output::print(Config { options: resolved.unwrap_or_default(), ..config }.to_toml()?)
+    let options = prepare(table, &config.options)?.resolved;
+    output::print(Config { options, ..config }.to_toml()?)
 }
