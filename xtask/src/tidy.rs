@@ -20,6 +20,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session.rs", &["loss", "optim", "nn", "train"]),
     ("loss/", &["compile", "session", "optim", "nn", "train"]),
     ("optim/", &["compile", "session", "loss", "nn", "train"]),
+    ("interpret.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("gradcheck.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("text/", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("composites.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("spec.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("init.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
     ("nn.rs", &["compile", "session", "loss", "optim", "train"]),
 ];
 

@@ -52,11 +52,12 @@ struct Job {
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the caller of [`Pool::run`] being one of them.
+    /// A pool of `threads` threads, the caller of [`Pool::run`] being one of them; of fewer, if the
+    /// system refuses more, which changes no result.
     ///
     /// # Panics
     ///
-    /// If `threads` is zero, or if the system refuses a thread.
+    /// If `threads` is zero, or 65,535 or more.
     pub fn new(threads: usize) -> Self {
         assert!((1..OPEN as usize).contains(&threads), "a pool of {threads} threads");
         let shared = Arc::new(Shared {
@@ -65,15 +66,11 @@ impl Pool {
             job: UnsafeCell::new(None),
             panic: Mutex::new(None),
         });
-        let workers = (1..threads)
-            .map(|i| {
-                let shared = Arc::clone(&shared);
-                thread::Builder::new()
-                    .name(format!("backpass-{i}"))
-                    .spawn(move || shared.work())
-                    .expect("the system refused a thread")
-            })
-            .collect();
+        let spawn = |i| {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name(format!("backpass-{i}")).spawn(move || shared.work()).ok()
+        };
+        let workers = (1..threads).map_while(spawn).collect();
         Self { shared, workers, busy: Mutex::new(()) }
     }
 

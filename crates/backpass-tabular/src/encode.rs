@@ -8,7 +8,6 @@ use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::composites::is_nan;
 use backpass::graph::{Graph, ScopeKind};
-use backpass::ops::Category;
 use backpass::shape::Shape;
 use backpass::text::add_expression;
 use serde::{Deserialize, Serialize};
@@ -230,23 +229,13 @@ fn add_filled<'b>(
         // After a mistake all names are there to be suggested.
         let value = value.or_else(|_| add_expression(builder, expression, &names(&|_| true)));
         let value = value.map_err(|source| FitError::Expression { name: name.clone(), source })?;
-        if !builder.has_errors() && builder.with_graph(mixes_rows) {
+        if !builder.has_errors() && builder.with_graph(Graph::mixes_rows) {
             return Err(FitError::MixesRows { name: name.clone() });
         }
         parts.push(value.broadcast(Shape::batch(&[1])));
     }
     let all = if parts.len() == 1 { filled } else { Expr::concat(1, &parts) };
     Ok(Some((missing, all)))
-}
-
-/// Whether some node sums over rows, or draws a number for each.
-fn mixes_rows(graph: &Graph) -> bool {
-    let mut depends = vec![false; graph.nodes().len()];
-    graph.inputs().for_each(|id| depends[id.index()] = true);
-    graph.nodes().iter().enumerate().any(|(index, node)| {
-        depends[index] |= node.args.iter().any(|arg| depends[arg.index()]);
-        node.op.info().category == Category::Random || depends[index] && !node.shape.is_batched()
-    })
 }
 
 fn filled_graph(inputs: &Inputs, scales: &[Scale]) -> Result<Graph, FitError> {

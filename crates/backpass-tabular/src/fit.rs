@@ -104,7 +104,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
     let training = resolved.training(&target.task)?;
     let classes = target.task.classes().len();
-    let exponential = matches!(training.loss, Loss::Poisson(_));
+    let exponential = training.loss.log_link();
     let (centre, factor) =
         if classes == 0 && !exponential { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
     let mlp = network_shape(&resolved, inputs.features.len(), classes)?;

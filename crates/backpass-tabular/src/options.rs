@@ -1,7 +1,7 @@
 //! Every choice a user can make about training on a table, and what is chosen where nothing is said.
 
 use backpass::init::Init;
-use backpass::loss::Loss;
+use backpass::loss::{Loss, Targets};
 use backpass::nn::Activation;
 use backpass::optim::Optimizer;
 use backpass::optim::schedule::Schedule;
@@ -300,8 +300,14 @@ impl FitOptions {
                 resolved.learning_rate = Some(optimizer.default_learning_rate());
             }
             resolved.weight_decay = resolved.weight_decay.or(Some(optimizer.default_weight_decay()));
-            if self.dropout.is_none() && matches!(optimizer, Optimizer::Lbfgs(_)) {
-                resolved.dropout = Some(0.0);
+            if matches!(optimizer, Optimizer::Lbfgs(_)) {
+                resolved.dropout = self.dropout.or(Some(0.0));
+                // Its steps are of the full batch and of a length that it searches.
+                resolved.batch_size = self.batch_size.clone();
+                resolved.learning_rate = self.learning_rate;
+                resolved.schedule = self.schedule.clone();
+                resolved.warm_up = self.warm_up;
+                resolved.weight_decay = self.weight_decay;
             }
         }
         // The loss may say its smoothing itself.
@@ -309,6 +315,19 @@ impl FitOptions {
             resolved.label_smoothing = None;
         }
         resolved
+    }
+
+    /// The first option given that only means something for steps of a given length.
+    fn meant_for_steps(&self) -> Option<(&'static str, String)> {
+        let number = |option, value: Option<f64>| value.map(|v| (option, v.to_string()));
+        let batch = self.batch_size.clone().filter(|b| b != "full");
+        number("--learning-rate", self.learning_rate)
+            .or(self.schedule.clone().map(|s| ("--schedule", s)))
+            .or(number("--warm-up", self.warm_up))
+            .or(batch.map(|b| ("--batch-size", b)))
+            .or(number("--weight-decay", self.weight_decay))
+            .or(number("--clip-norm", self.clip_norm))
+            .or(number("--clip-value", self.clip_value))
     }
 
     pub(crate) fn scaling(&self) -> Result<Scaling, FitError> {
@@ -372,17 +391,12 @@ impl FitOptions {
     /// The options of training; every field has been resolved.
     pub(crate) fn training(&self, task: &Task) -> Result<TrainOptions, FitError> {
         let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
-        let (fits, expected) = match (&loss, task) {
-            (Loss::BinaryCrossEntropy(_), Task::Binary { .. }) => (true, ""),
-            (Loss::SoftmaxCrossEntropy(_), Task::Multiclass { .. }) => (true, ""),
-            (_, Task::Binary { .. }) => (false, "binary_cross_entropy for a target with two classes"),
-            (_, Task::Multiclass { .. }) => (false, "softmax_cross_entropy for a target with several classes"),
-            (Loss::BinaryCrossEntropy(_) | Loss::SoftmaxCrossEntropy(_), Task::Regression) => {
-                (false, "squared, absolute, huber, poisson or quantile for a number")
-            }
-            (_, Task::Regression) => (true, ""),
+        let (wanted, expected) = match task {
+            Task::Binary { .. } => (Targets::Probabilities, "binary_cross_entropy for a target with two classes"),
+            Task::Multiclass { .. } => (Targets::Classes, "softmax_cross_entropy for a target with several classes"),
+            Task::Regression => (Targets::Numbers, "squared, absolute, huber, poisson or quantile for a number"),
         };
-        if !fits {
+        if loss.targets() != wanted {
             return Err(FitError::choice("--loss", loss.choice().name, expected));
         }
         if let Some(share) = self.label_smoothing {
@@ -407,6 +421,11 @@ impl FitOptions {
             Some("f64") => true,
             Some(text) => return Err(FitError::choice("--precision", text, "f32 or f64")),
         };
+        let optimizer = Optimizer::parse(self.optimizer.as_deref().unwrap_or_default())?;
+        if let (Optimizer::Lbfgs(_), Some((option, found))) = (&optimizer, self.meant_for_steps()) {
+            let expected = "possible with lbfgs, whose steps are of the full batch and of a length that it searches";
+            return Err(FitError::choice(option, &found, expected));
+        }
         let defaults = TrainOptions::default();
         let time_budget = self.time_budget.map(|s| {
             std::time::Duration::try_from_secs_f64(s)
@@ -414,7 +433,7 @@ impl FitOptions {
         });
         Ok(TrainOptions {
             loss,
-            optimizer: Optimizer::parse(self.optimizer.as_deref().unwrap_or_default())?,
+            optimizer,
             learning_rate: self.learning_rate,
             schedule: Schedule::parse(self.schedule.as_deref().unwrap_or("constant"))?,
             warm_up: self.warm_up.unwrap_or(0.0),

@@ -440,4 +440,7 @@ fn a_batch_is_predicted_as_its_rows_are() {
 fn lbfgs_works_without_further_options() {
     let options = FitOptions { optimizer: Some("lbfgs".into()), hidden: Some("64".into()), ..quick("species") };
     assert_eq!(trained(&data("penguins.csv"), &options).resolved.dropout, Some(0.0));
+    let stepped = FitOptions { learning_rate: Some(0.1), ..options };
+    let error = fit(&data("penguins.csv"), &stepped).unwrap_err().to_string();
+    assert!(error.starts_with("--learning-rate: `0.1` is not possible with lbfgs"), "{error}");
 }

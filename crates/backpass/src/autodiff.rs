@@ -43,13 +43,29 @@ pub enum DifferentiateError {
         /// Its shape.
         found: Shape,
     },
-    /// A cotangent of another shape than its result.
-    #[error("a direction of {expected} number(s) is needed, found {found}")]
+    /// A cotangent of another shape than its result, or a tangent of another shape than its variable.
+    #[error("{what} has shape {expected}, the direction given for it has shape {found}")]
     Direction {
-        /// Elements of the value.
-        expected: usize,
-        /// Elements given.
-        found: usize,
+        /// Result or variable.
+        what: &'static str,
+        /// Its shape.
+        expected: Shape,
+        /// The shape of the direction.
+        found: Shape,
+    },
+    /// Another number of tangents than of variables.
+    #[error("{variables} variable(s) need as many tangents, found {tangents}")]
+    Tangents {
+        /// How many variables.
+        variables: usize,
+        /// How many tangents.
+        tangents: usize,
+    },
+    /// A variable that cannot be moved.
+    #[error("{node} is computed from other nodes; only inputs and parameters can be varied")]
+    NotVariable {
+        /// The node in words.
+        node: String,
     },
     /// The derivative rules did not fit together.
     #[error(transparent)]
@@ -67,6 +83,9 @@ pub fn vjp<'b>(
     seeds: &[(Expr<'b>, Expr<'b>)],
     variables: &[Expr<'b>],
 ) -> Result<Vec<Expr<'b>>, DifferentiateError> {
+    for (result, seed) in seeds {
+        same_shape("the result", *result, *seed)?;
+    }
     let last = seeds.iter().map(|(result, _)| result.id().index()).max().unwrap_or(0);
     let (on_path, nodes) = builder.with_graph(|g| (on_path(g, seeds, variables, last), g.nodes()[..=last].to_vec()));
     let mut cotangents: HashMap<NodeId, Expr<'b>> = HashMap::new();
@@ -121,12 +140,23 @@ pub fn jvp<'b>(
     variables: &[Expr<'b>],
     tangents: &[Expr<'b>],
 ) -> Result<Expr<'b>, DifferentiateError> {
+    if variables.len() != tangents.len() {
+        return Err(DifferentiateError::Tangents { variables: variables.len(), tangents: tangents.len() });
+    }
+    for (variable, tangent) in variables.iter().zip(tangents) {
+        same_shape("the variable", *variable, *tangent)?;
+    }
     let builder = result.builder();
     let u = builder.constant(0.0).broadcast(result.shape());
     // A broadcast of a constant is a node of its own, on which both passes meet.
     let pulled = vjp(builder, &[(result, u)], variables)?;
     let seeds: Vec<_> = pulled.into_iter().zip(tangents.iter().copied()).collect();
     Ok(vjp(builder, &seeds, &[u])?[0])
+}
+
+fn same_shape(what: &'static str, value: Expr<'_>, direction: Expr<'_>) -> Result<(), DifferentiateError> {
+    let (expected, found) = (value.shape(), direction.shape());
+    if expected == found { Ok(()) } else { Err(DifferentiateError::Direction { what, expected, found }) }
 }
 
 /// Adds up what flows back to one node.

@@ -7,6 +7,7 @@ use crate::autodiff::{DifferentiateError, gradient};
 use crate::builder::Builder;
 use crate::graph::{Graph, NodeId};
 use crate::interpret::interpret;
+use crate::ops::Op;
 
 /// The comparison for one variable.
 #[derive(Clone, Debug)]
@@ -68,13 +69,17 @@ impl fmt::Display for GradientReport {
 
 /// Compares the gradient of the scalar `loss` with central differences at a point, for each of `variables`.
 ///
-/// The differences use Ridders' extrapolation: two steps h and h/2 combined, their disagreement giving the tolerance.
+/// The differences use Richardson's extrapolation: steps h and h/2 combined, their disagreement giving the tolerance.
+/// Near the border of a function's domain the step shrinks until both sides are finite.
 pub fn check_gradient(
     graph: &Graph,
     loss: NodeId,
     variables: &[NodeId],
     point: &[(&str, &Array)],
 ) -> Result<GradientReport, DifferentiateError> {
+    if let Some(&id) = variables.iter().find(|&&id| !matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_))) {
+        return Err(DifferentiateError::NotVariable { node: graph.describe(id) });
+    }
     let builder = Builder::from_graph(graph.clone());
     let exprs: Vec<_> = variables.iter().map(|&v| builder.expr(v)).collect();
     let slopes: Vec<NodeId> = gradient(builder.expr(loss), &exprs)?.iter().map(|s| s.id()).collect();
@@ -99,12 +104,18 @@ pub fn check_gradient(
                 moved.data_mut()[i] = start.data()[i] - h;
                 Ok((above - value(name, &moved)?) / (2.0 * h))
             };
-            let h = 1e-3 * start.data()[i].abs().max(1.0);
-            let (coarse, fine) = (difference(h)?, difference(h / 2.0)?);
+            let mut h = 1e-3 * start.data()[i].abs().max(0.05);
+            let (mut coarse, mut fine) = (difference(h)?, difference(h / 2.0)?);
+            while !(coarse.is_finite() && fine.is_finite()) && h > 1e-12 {
+                h /= 4.0;
+                (coarse, fine) = (difference(h)?, difference(h / 2.0)?);
+            }
             let best = (4.0 * fine - coarse) / 3.0;
             numeric.data_mut()[i] = best;
+            // What extrapolation cannot see: rounding of the two values whose difference is divided by h.
+            let rounding = 8.0 * f64::EPSILON * magnitude / h;
             tolerance.data_mut()[i] =
-                (best - fine).abs().min(1e-3 * (1.0 + best.abs())) + 1e-7 * (1.0 + best.abs() + magnitude);
+                (best - fine).abs().min(1e-3 * (1.0 + best.abs())) + 1e-7 * (1.0 + best.abs()) + rounding;
         }
         let automatic = trace.value(slope).clone();
         report.variables.push(VariableCheck { name: name.to_string(), automatic, numeric, tolerance });

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
-use crate::ops::Op;
+use crate::ops::{Category, Op};
 use crate::shape::{Shape, ShapeError};
 
 /// The position of a node in its graph.
@@ -372,6 +372,18 @@ impl Graph {
         }
     }
 
+    /// Whether the result for a row depends on the other rows or on their number: some node sums over rows, or draws
+    /// random numbers.
+    pub fn mixes_rows(&self) -> bool {
+        let mut depends = vec![false; self.nodes.len()];
+        self.inputs().for_each(|id| depends[id.index()] = true);
+        self.nodes.iter().enumerate().any(|(index, node)| {
+            depends[index] |= node.args.iter().any(|arg| depends[arg.index()]);
+            let leaf = node.args.is_empty();
+            node.op.info().category == Category::Random || depends[index] && !leaf && !node.shape.is_batched()
+        })
+    }
+
     /// For every node, how often later nodes, outputs and updates use it.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.nodes.len()];
@@ -384,7 +396,8 @@ impl Graph {
         uses
     }
 
-    /// Checks every rule of a graph; a graph from [`crate::Builder`] or the parser always passes.
+    /// Checks every rule of a graph; a graph from the parser always passes, and one from
+    /// [`crate::Builder`] whose names and updates are each given once.
     pub fn verify(&self) -> Result<(), GraphError> {
         let exists = |id: NodeId| {
             let inside = id.index() < self.nodes.len();
@@ -420,7 +433,10 @@ impl Graph {
                 return Err(GraphError::Duplicate { name: name.clone() });
             }
         }
-        for (parameter, value) in &self.updates {
+        for (index, (parameter, value)) in self.updates.iter().enumerate() {
+            if self.updates[..index].iter().any(|(earlier, _)| earlier == parameter) {
+                return Err(GraphError::Duplicate { name: self.name(*parameter).to_string() });
+            }
             exists(*parameter)?;
             exists(*value)?;
             let is_parameter = matches!(self.node(*parameter).op, Op::Parameter(_));

@@ -4,7 +4,7 @@ use backpass_kernels::philox::Stream;
 
 use crate::array::Array;
 use crate::ops::Attributes;
-use crate::spec::{self, Choice, SpecError};
+use crate::spec::{self, Choice, Range, SpecError};
 
 /// How the weights of a layer (fan_in × fan_out) start; biases start at zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,7 +96,19 @@ impl Init {
             }
         };
         a.finish().map_err(wrong)?;
+        init.check()?;
         Ok(init)
+    }
+
+    /// Checks that its parameter lies in its range.
+    pub fn check(self) -> Result<(), SpecError> {
+        let (name, parameter) = match self {
+            Init::Normal { std } => ("normal", ("std", std, Range::Positive)),
+            Init::Uniform { limit } => ("uniform", ("limit", limit, Range::Positive)),
+            Init::Orthogonal { gain } => ("orthogonal", ("gain", gain, Range::Positive)),
+            _ => return Ok(()),
+        };
+        spec::check(WHAT, name, &[parameter])
     }
 
     /// Draws a fan_in × fan_out matrix; the same key gives the same matrix.

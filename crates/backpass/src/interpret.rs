@@ -75,6 +75,8 @@ impl Trace {
     /// The first node, in order, whose value is NaN or infinite although its operands are finite.
     pub fn first_bad(&self, graph: &Graph) -> Option<NodeId> {
         let finite = |id: NodeId| self.value(id).data().iter().all(|v| v.is_finite());
+        let constant = |id: NodeId| matches!(graph.node(id).op, Op::Constant(_));
+        let finite = |id: NodeId| finite(id) || constant(id);
         graph.ids().find(|&id| !finite(id) && graph.node(id).args.iter().all(|&a| finite(a)))
     }
 }

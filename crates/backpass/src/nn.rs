@@ -15,6 +15,12 @@ use crate::spec::{self, SpecError};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
+    /// A wrong initialisation.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A network whose prediction for a row would depend on the rows around it.
+    #[error("the network sums over rows or draws random numbers, so a prediction would depend on the other rows")]
+    MixesRows,
     /// A number that a layer cannot have.
     #[error("the {what} of {layer} is {found}, it must be {expected}")]
     Layer {
@@ -176,8 +182,17 @@ impl Mlp {
         };
         check("the network", "number of inputs", self.inputs as f64, self.inputs > 0, "at least 1")?;
         check("the network", "number of layers", self.layers.len() as f64, !self.layers.is_empty(), "at least 1")?;
+        let mut fan_in = self.inputs;
+        let mut total = 0usize;
         for (index, layer) in self.layers.iter().enumerate() {
             let name = self.layer_name(index);
+            let size = fan_in.checked_add(1).and_then(|n| n.checked_mul(layer.units));
+            total = size.and_then(|n| total.checked_add(n)).unwrap_or(usize::MAX);
+            check(&name, "number of parameters up to it", total as f64, total <= MOST_PARAMETERS, "at most 2^30")?;
+            fan_in = layer.units;
+            if let Some(init) = &layer.init {
+                init.check()?;
+            }
             check(&name, "number of units", layer.units as f64, layer.units > 0, "at least 1")?;
             let dropout = layer.dropout;
             check(&name, "dropout", dropout, (0.0..1.0).contains(&dropout), "at least 0 and less than 1")?;
@@ -237,6 +252,9 @@ impl Mlp {
     }
 }
 
+/// The most parameters of a network: 4 GiB of f32.
+const MOST_PARAMETERS: usize = 1 << 30;
+
 /// The key of a layer's random numbers. Each has its own, so a wider layer leaves the others' weights as they are; step 0
 /// is for weights, later steps are for dropout.
 fn layer_key(seed: u64, index: usize) -> u64 {
@@ -294,6 +312,9 @@ impl Network {
                     return Err(NetworkError::Parameter { name: name.to_string(), shape: shape.clone() });
                 }
             }
+        }
+        if self.graph.mixes_rows() {
+            return Err(NetworkError::MixesRows);
         }
         Ok(())
     }

@@ -32,6 +32,9 @@ fn rewrite(graph: &Graph, mut replace: impl FnMut(&mut Graph, &Node, NodeId) -> 
     for id in graph.ids() {
         let mut node = graph.node(id).clone();
         node.args.iter_mut().for_each(|a| *a = map[a.index()]);
+        if let Origin::Derivative(of) = &mut node.origin {
+            *of = map[of.index()];
+        }
         let new = match replace(&mut result, &node, id) {
             Some(new) => {
                 if let (Some(name), None) = (node.name, &result.node(new).name) {
@@ -77,7 +80,10 @@ pub fn dce(graph: &Graph) -> Graph {
     let mut result = empty_like(graph);
     let mut map: HashMap<NodeId, NodeId> = HashMap::new();
     for id in graph.ids().filter(|id| needed[id.index()]) {
-        let node = graph.node(id).clone();
+        let mut node = graph.node(id).clone();
+        if let Origin::Derivative(of) = node.origin {
+            node.origin = map.get(&of).map_or(Origin::Rewrite { rule: "dce", of }, |&of| Origin::Derivative(of));
+        }
         let args = node.args.iter().map(|a| map[a]).collect();
         map.insert(id, result.append(node.op, args, node.shape, node.scope, node.origin, node.name));
     }

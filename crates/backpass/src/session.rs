@@ -6,6 +6,7 @@ use backpass_kernels::{self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims
 
 use crate::array::Array;
 use crate::compile::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
+use crate::shape::Shape;
 use crate::suggest::closest;
 
 /// Why a session cannot be made, filled or read.
@@ -28,15 +29,23 @@ pub enum SessionError {
         /// A name that is there and looks alike.
         suggestion: Option<String>,
     },
-    /// A value of the wrong number of elements.
-    #[error("`{name}` takes {expected} numbers, found {found}")]
-    Length {
+    /// A value of the wrong shape.
+    #[error("`{name}` has shape {expected}, the value given has shape {found:?}")]
+    Shape {
         /// The slot.
         name: String,
-        /// Elements it takes.
-        expected: usize,
-        /// Elements given.
+        /// The shape it takes.
+        expected: Shape,
+        /// The sizes given.
+        found: Vec<usize>,
+    },
+    /// More rows than the plan was compiled for.
+    #[error("{found} rows, but the plan is compiled for at most {most}")]
+    Rows {
+        /// Rows given.
         found: usize,
+        /// Rows the plan can hold.
+        most: usize,
     },
 }
 
@@ -94,9 +103,10 @@ impl<T: Real> Session<T> {
     pub fn set(&mut self, kind: SlotKind, name: &str, value: &Array) -> Result<(), SessionError> {
         let slot = self.slot(kind, name)?;
         let rows = if slot.shape.is_batched() { value.shape().first().copied().unwrap_or(0) } else { 0 };
-        let expected = slot.buffer.extent.at(rows.min(self.plan.max_rows()));
-        if value.len() != expected {
-            return Err(SessionError::Length { name: name.to_string(), expected, found: value.len() });
+        self.check_rows(rows)?;
+        if value.shape() != slot.shape.resolve(rows) {
+            let (expected, found) = (slot.shape.clone(), value.shape().to_vec());
+            return Err(SessionError::Shape { name: name.to_string(), expected, found });
         }
         let target = self.write(&slot, rows);
         target.iter_mut().zip(value.data()).for_each(|(t, v)| *t = T::from_f64(*v));
@@ -106,8 +116,14 @@ impl<T: Real> Session<T> {
     /// Copies a slot out into an array.
     pub fn get(&self, kind: SlotKind, name: &str, rows: usize) -> Result<Array, SessionError> {
         let slot = self.slot(kind, name)?;
+        self.check_rows(rows)?;
         let data = self.read(&slot, rows);
         Ok(Array::from_fn(&slot.shape.resolve(rows), |i| data[i].to_f64()))
+    }
+
+    fn check_rows(&self, rows: usize) -> Result<(), SessionError> {
+        let most = self.plan.max_rows();
+        if rows <= most { Ok(()) } else { Err(SessionError::Rows { found: rows, most }) }
     }
 
     /// Runs the plan once on the first `rows` rows of the inputs.

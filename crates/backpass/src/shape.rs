@@ -93,6 +93,14 @@ pub enum ShapeError {
         /// The offending shape.
         shape: Shape,
     },
+    /// A batch dimension where there can be none.
+    #[error("a {op} has no batch dimension, found shape {shape}")]
+    Batched {
+        /// Operator name.
+        op: &'static str,
+        /// The offending shape.
+        shape: Shape,
+    },
     /// A reshape that changes the number of elements.
     #[error("cannot reshape {from} to {to}: the number of elements differs")]
     Reshape {

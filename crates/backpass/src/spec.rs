@@ -78,6 +78,10 @@ pub(crate) fn split(what: &'static str, text: &str) -> Result<(String, Attribute
     for part in rest.split(',').map(str::trim).filter(|p| !p.is_empty()) {
         let (key, value) = part.split_once('=').ok_or_else(syntax)?;
         let value: f64 = value.trim().parse().ok().filter(|v: &f64| v.is_finite()).ok_or_else(syntax)?;
+        if attributes.iter().any(|(earlier, _)| earlier == key.trim()) {
+            let source = AttributeError::Twice { name: key.trim().to_string() };
+            return Err(SpecError::Parameter { what, name: name.to_string(), source });
+        }
         attributes.push((key.trim().to_string(), Attribute::Number(value)));
     }
     Ok((name.replace('-', "_"), Attributes::new(attributes)))
@@ -110,8 +114,8 @@ pub enum Range {
     Share,
     /// Between 0 and 1, neither included.
     Inside,
-    /// 1 or more.
-    AtLeastOne,
+    /// A whole number of at least 1.
+    Count,
 }
 
 impl Range {
@@ -121,7 +125,7 @@ impl Range {
                 Range::Positive => value > 0.0,
                 Range::Share => (0.0..1.0).contains(&value),
                 Range::Inside => value > 0.0 && value < 1.0,
-                Range::AtLeastOne => value >= 1.0,
+                Range::Count => value >= 1.0 && value.fract() == 0.0 && value <= 1e9,
             }
     }
 
@@ -130,7 +134,7 @@ impl Range {
             Range::Positive => "greater than 0",
             Range::Share => "at least 0 and less than 1",
             Range::Inside => "between 0 and 1",
-            Range::AtLeastOne => "at least 1",
+            Range::Count => "a whole number of at least 1",
         }
     }
 }

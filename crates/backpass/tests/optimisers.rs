@@ -308,7 +308,7 @@ fn parameters_out_of_range_are_refused() {
     assert_eq!(optimizer("adam(beta1=1)"), format!("optimiser `adam`: beta1=1 {share}"));
     assert_eq!(optimizer("adamw(beta2=1)"), format!("optimiser `adamw`: beta2=1 {share}"));
     assert_eq!(optimizer("adam(eps=0)"), "optimiser `adam`: eps=0 must be greater than 0");
-    assert_eq!(optimizer("lbfgs(memory=0)"), "optimiser `lbfgs`: memory=0 must be at least 1");
+    assert_eq!(optimizer("lbfgs(memory=0)"), "optimiser `lbfgs`: memory=0 must be a whole number of at least 1");
     let schedule = |text: &str| Schedule::parse(text).unwrap().check().unwrap_err().to_string();
     assert_eq!(schedule("step(every=0)"), "schedule `step`: every=0 must be at least 1");
     assert_eq!(schedule("step(factor=0)"), "schedule `step`: factor=0 must be greater than 0 and at most 1");

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::compile::lower::region_fits;
+use crate::compile::place::users_and_results;
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Lowering, Op};
 use crate::shape::Shape;
@@ -41,7 +42,8 @@ pub(super) fn lowering(graph: &Graph, id: NodeId) -> Lowering {
 /// Assigns every node to a group.
 pub(super) fn fuse(graph: &Graph, fuse_regions: bool) -> Vec<Group> {
     let uses = graph.uses();
-    let mut fusion = Fusion { graph, group_of: Vec::new(), groups: Vec::new() };
+    let (users, results) = users_and_results(graph);
+    let mut fusion = Fusion { graph, group_of: Vec::new(), groups: Vec::new(), users, results };
     for id in graph.ids() {
         let kind = match lowering(graph, id) {
             Lowering::Leaf | Lowering::Alias => GroupKind::Free,
@@ -64,6 +66,8 @@ struct Fusion<'g> {
     graph: &'g Graph,
     group_of: Vec<usize>,
     groups: Vec<Option<Group>>,
+    users: Vec<Vec<NodeId>>,
+    results: Vec<bool>,
 }
 
 impl Fusion<'_> {
@@ -128,7 +132,7 @@ impl Fusion<'_> {
         let mut nodes: Vec<NodeId> =
             parts.iter().filter_map(|&g| self.group(g)).flat_map(|g| g.nodes.iter().copied()).collect();
         nodes.sort_unstable();
-        region_fits(self.graph, &nodes)
+        region_fits(self.graph, &nodes, &self.users, &self.results)
     }
 
     /// Whether a value leaves the groups `parts` and comes back through another group.

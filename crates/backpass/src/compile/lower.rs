@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use backpass_kernels::{Action, Arg, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS, MAX_WRITES, Program};
 
+use crate::compile::CompileError;
 use crate::compile::fuse::{Group, GroupKind, lowering};
 use crate::compile::place::{Placement, region_reads, stored, users_and_results};
 use crate::compile::plan::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
@@ -15,9 +16,8 @@ use crate::shape::{Dim, Extent, Shape};
 const MAX_STEPS: usize = 96;
 
 /// Whether the kernels can run these nodes as one region.
-pub(super) fn region_fits(graph: &Graph, nodes: &[NodeId]) -> bool {
-    let (users, results) = users_and_results(graph);
-    let outputs = stored(graph, nodes, &users, &results);
+pub(super) fn region_fits(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> bool {
+    let outputs = stored(graph, nodes, users, results);
     region_reads(graph, nodes).len() <= MAX_READS
         && outputs.len() <= MAX_WRITES
         && program(graph, nodes, &outputs).is_some_and(|p| p.instructions.len() <= MAX_STEPS)
@@ -104,7 +104,12 @@ fn to_arg(value: Value, register_of: &[u8]) -> Arg {
 }
 
 /// Turns scheduled and placed groups into a plan.
-pub(super) fn lower(graph: Graph, groups: &[Group], placement: Placement, max_rows: usize) -> Plan {
+pub(super) fn lower(
+    graph: Graph,
+    groups: &[Group],
+    placement: Placement,
+    max_rows: usize,
+) -> Result<Plan, CompileError> {
     let (users, results) = users_and_results(&graph);
     let at = |id: NodeId| placement.buffers[&id];
     let mut instructions = Vec::new();
@@ -116,7 +121,7 @@ pub(super) fn lower(graph: Graph, groups: &[Group], placement: Placement, max_ro
         match group.kind {
             GroupKind::Region => {
                 let outputs = stored(&graph, &group.nodes, &users, &results);
-                instructions.push(map(&graph, &group.nodes, &outputs, &at));
+                instructions.push(map(&graph, &group.nodes, &outputs, &at)?);
             }
             GroupKind::Products => products(&graph, &group.nodes, &at, &mut instructions),
             _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &mut instructions)),
@@ -151,10 +156,15 @@ pub(super) fn lower(graph: Graph, groups: &[Group], placement: Placement, max_ro
     };
     let constants = graph.ids().filter_map(constant).collect();
     let Placement { arena, temporaries, .. } = placement;
-    Plan { instructions, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph }
+    Ok(Plan { instructions, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph })
 }
 
-fn map(graph: &Graph, nodes: &[NodeId], outputs: &[NodeId], at: &impl Fn(NodeId) -> Buffer) -> Instruction {
+fn map(
+    graph: &Graph,
+    nodes: &[NodeId],
+    outputs: &[NodeId],
+    at: &impl Fn(NodeId) -> Buffer,
+) -> Result<Instruction, CompileError> {
     let written: Vec<Buffer> = outputs.iter().map(|&id| at(id)).collect();
     let reading = |(id, layout): (NodeId, Layout)| {
         let buffer = at(id);
@@ -164,8 +174,9 @@ fn map(graph: &Graph, nodes: &[NodeId], outputs: &[NodeId], at: &impl Fn(NodeId)
         }
     };
     let operands = region_reads(graph, nodes).into_iter().map(reading).collect();
-    let program = program(graph, nodes, outputs).unwrap_or_default();
-    Instruction::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written }
+    let failed = || CompileError::Region { node: graph.describe(outputs[0]) };
+    let program = program(graph, nodes, outputs).ok_or_else(failed)?;
+    Ok(Instruction::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written })
 }
 
 /// Matrix products that add up: the first overwrites the result, the others accumulate.

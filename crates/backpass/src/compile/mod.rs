@@ -8,6 +8,8 @@ mod lower;
 mod place;
 mod plan;
 
+use backpass_kernels::MAX_DIMS;
+
 use crate::graph::{Graph, GraphError};
 use crate::passes::{PASSES, legalise};
 
@@ -47,6 +49,22 @@ pub enum CompileError {
     /// The graph breaks a rule.
     #[error("the graph is not valid: {0}")]
     Graph(#[from] GraphError),
+    /// A value with more dimensions than the kernels take.
+    #[error("{node} has {found} dimensions; at most {most} can be compiled")]
+    Rank {
+        /// The node in words.
+        node: String,
+        /// Its dimensions.
+        found: usize,
+        /// The most there may be.
+        most: usize,
+    },
+    /// A fused region that the kernels cannot run: a mistake in this crate, not in the graph.
+    #[error("internal error: {node} was fused into a region that cannot be lowered")]
+    Region {
+        /// The last node of the region.
+        node: String,
+    },
     /// The plan needs more memory than can be addressed.
     #[error("a plan for {rows} rows would need more memory than this machine can address")]
     TooLarge {
@@ -58,6 +76,10 @@ pub enum CompileError {
 /// Compiles the outputs and updates of `graph` into a plan.
 pub fn compile(graph: &Graph, options: &CompileOptions) -> Result<Plan, CompileError> {
     graph.verify()?;
+    if let Some(id) = graph.ids().find(|&id| graph.shape(id).rank() > MAX_DIMS) {
+        let (node, found) = (graph.describe(id), graph.shape(id).rank());
+        return Err(CompileError::Rank { node, found, most: MAX_DIMS });
+    }
     let mut graph = graph.clone();
     if options.passes {
         for pass in PASSES {
@@ -68,9 +90,9 @@ pub fn compile(graph: &Graph, options: &CompileOptions) -> Result<Plan, CompileE
     let graph = legalise(&graph);
     let groups = fuse::schedule(&graph, fuse::fuse(&graph, options.fuse));
     let placement = place::place(&graph, &groups, options)?;
-    Ok(lower::lower(graph, &groups, placement, options.max_rows))
+    lower::lower(graph, &groups, placement, options.max_rows)
 }
-/// The stages of a compilation as text: the graph after each pass, the groups, the plan.
+/// The stages of a compilation as text: the graph after each pass, the groups in order, the plan with its places.
 pub fn explain_stages(graph: &Graph, options: &CompileOptions) -> Result<String, CompileError> {
     let plan = compile(graph, options)?;
     let mut text = format!(";; graph\n{graph}");
@@ -78,6 +100,12 @@ pub fn explain_stages(graph: &Graph, options: &CompileOptions) -> Result<String,
     for pass in PASSES.iter().filter(|_| options.passes) {
         current = (pass.run)(&current);
         text += &format!(";; {}\n{current}", pass.name);
+    }
+    let graph = legalise(&current);
+    text += &format!(";; legalise\n{graph};; groups\n");
+    for group in fuse::schedule(&graph, fuse::fuse(&graph, options.fuse)) {
+        let names: Vec<String> = group.nodes.iter().map(|&n| graph.describe(n)).collect();
+        text += &format!("{:?}: {}\n", group.kind, names.join(", "));
     }
     Ok(text + &format!(";; plan\n{plan}"))
 }

@@ -1,6 +1,6 @@
 //! `binary_cross_entropy`.
 
-use super::{Choice, Expr, LossFunction, mean_of_outputs};
+use super::{Choice, Expr, LossFunction, mean_of_outputs, Targets};
 use crate::spec::parameters;
 
 parameters! {
@@ -26,6 +26,10 @@ impl LossFunction for BinaryCrossEntropy {
         let target =
             if self.smoothing == 0.0 { target } else { target * (1.0 - self.smoothing) + 0.5 * self.smoothing };
         mean_of_outputs(output.softplus() - target * output)
+    }
+
+    fn targets(&self) -> Targets {
+        Targets::Probabilities
     }
 
     fn accepts(&self, target: f32, _outputs: usize) -> Result<(), &'static str> {

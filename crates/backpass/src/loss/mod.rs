@@ -4,17 +4,33 @@ use crate::builder::Expr;
 use crate::graph::ScopeKind;
 use crate::spec::{Choice, Parameters, choices};
 
+/// What a loss takes as target, and so which tasks it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Numbers.
+    Numbers,
+    /// Probabilities of yes, from one logit for each output.
+    Probabilities,
+    /// One class number, from a logit for each class.
+    Classes,
+}
+
 /// What the project knows of one loss.
 pub trait LossFunction: Parameters {
     /// Name, formula, source.
     fn choice(&self) -> &'static Choice;
 
     /// The loss of each row: `output` is `[batch, K]`, the result `[batch]`. `target` is `[batch, K]`, or `[batch, 1]` with a
-    /// class number for a loss that [wants classes](LossFunction::wants_classes).
+    /// class number, see [`LossFunction::targets`].
     fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b>;
 
-    /// Whether the target is one class number per row instead of as many numbers as there are outputs.
-    fn wants_classes(&self) -> bool {
+    /// What it takes as target.
+    fn targets(&self) -> Targets {
+        Targets::Numbers
+    }
+
+    /// Whether the output is the logarithm of what is predicted.
+    fn log_link(&self) -> bool {
         false
     }
 
@@ -49,7 +65,17 @@ impl Loss {
 
     /// Whether the target is one class number per row instead of as many numbers as there are outputs.
     pub fn wants_classes(&self) -> bool {
-        self.chosen().wants_classes()
+        self.targets() == Targets::Classes
+    }
+
+    /// What it takes as target.
+    pub fn targets(&self) -> Targets {
+        self.chosen().targets()
+    }
+
+    /// Whether the output is the logarithm of what is predicted.
+    pub fn log_link(&self) -> bool {
+        self.chosen().log_link()
     }
 
     /// The same loss with so much label smoothing, where it has it; validation measures without.

@@ -23,6 +23,10 @@ impl LossFunction for Poisson {
         mean_of_outputs(output.exp() - target * output)
     }
 
+    fn log_link(&self) -> bool {
+        true
+    }
+
     fn accepts(&self, target: f32, _outputs: usize) -> Result<(), &'static str> {
         if target >= 0.0 && target.is_finite() { Ok(()) } else { Err("a count of at least 0") }
     }

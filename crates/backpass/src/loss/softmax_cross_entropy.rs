@@ -1,6 +1,6 @@
 //! `softmax_cross_entropy`.
 
-use super::{Choice, Expr, LossFunction};
+use super::{Choice, Expr, LossFunction, Targets};
 use crate::spec::parameters;
 
 parameters! {
@@ -36,8 +36,8 @@ impl LossFunction for SoftmaxCrossEntropy {
         output.log_sum_exp(1) - (truth * output).sum(1)
     }
 
-    fn wants_classes(&self) -> bool {
-        true
+    fn targets(&self) -> Targets {
+        Targets::Classes
     }
 
     fn accepts(&self, target: f32, outputs: usize) -> Result<(), &'static str> {

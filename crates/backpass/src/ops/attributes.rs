@@ -54,6 +54,12 @@ pub enum AttributeError {
         /// What was given.
         found: String,
     },
+    /// An attribute given twice.
+    #[error("`{name}` is given twice")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
     /// An attribute the operator does not have.
     #[error("there is no attribute `{name}` here")]
     Unknown {

@@ -178,9 +178,12 @@ impl<F: UnaryFunction> Operator for F {
 /// `scale · (x > 0 ? x : alpha · (e^x - 1))`, the steps that ELU and SELU share.
 pub(super) fn exponential_unit(steps: &mut Steps, x: Value, scale: f64, alpha: f64) -> Value {
     let positive = steps.unary(Unary::Step, x);
-    let exp = steps.unary(Unary::Exp, x);
-    let minus_one = steps.add(exp, Value::Constant(-1.0));
-    let left = steps.mul(minus_one, Value::Constant(scale * alpha));
+    // e^x - 1 = 2t / (1 - t) with t = tanh(x/2), which keeps small x where the difference would lose them.
+    let half = steps.mul(x, Value::Constant(0.5));
+    let tanh = steps.unary(Unary::Tanh, half);
+    let rest = steps.binary(Binary::Sub, Value::Constant(1.0), tanh);
+    let ratio = steps.binary(Binary::Div, tanh, rest);
+    let left = steps.mul(ratio, Value::Constant(2.0 * scale * alpha));
     let right = if scale == 1.0 { x } else { steps.mul(x, Value::Constant(scale)) };
     steps.select(positive, right, left)
 }

@@ -11,7 +11,6 @@ pub struct Gather;
 
 /// The row that an index names among `rows`, if any.
 pub(super) fn row(index: f64, rows: usize) -> Option<usize> {
-    let index = index.trunc();
     (index >= 0.0 && index < rows as f64).then_some(index as usize)
 }
 

@@ -10,4 +10,4 @@ pub struct Input {
     pub shape: Shape,
 }
 
-leaf_operator!(Input, "input", "a value given at each run");
+leaf_operator!(Input, "input", "a value given at each run", batch: true);

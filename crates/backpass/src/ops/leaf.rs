@@ -2,12 +2,15 @@
 
 /// The operator of a value that comes from outside.
 macro_rules! leaf_operator {
-    ($Type:ident, $name:literal, $summary:literal) => {
+    ($Type:ident, $name:literal, $summary:literal, batch: $batch:literal) => {
         impl crate::ops::Operator for $Type {
             const INFO: crate::ops::Info =
                 crate::ops::elementwise::info($name, 0, crate::ops::Category::Leaf, "", $summary, "");
 
             fn shape(&self, _: &[&crate::shape::Shape]) -> Result<crate::shape::Shape, crate::shape::ShapeError> {
+                if self.shape.is_batched() && !$batch {
+                    return Err(crate::shape::ShapeError::Batched { op: $name, shape: self.shape.clone() });
+                }
                 Ok(self.shape.clone())
             }
 

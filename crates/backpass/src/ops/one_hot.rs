@@ -45,6 +45,6 @@ impl Operator for OneHot {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![Sample::new(OneHot { classes: 3 }, [Array::vector([2.0, 0.0, 1.0, 7.0, -1.0, 1.9])])]
+        vec![Sample::new(OneHot { classes: 3 }, [Array::vector([2.0, 0.0, 1.0, 7.0, -1.0, 1.9, -0.5, -0.0])])]
     }
 }

@@ -10,4 +10,4 @@ pub struct Parameter {
     pub shape: Shape,
 }
 
-leaf_operator!(Parameter, "parameter", "a value that stays between runs and that training changes");
+leaf_operator!(Parameter, "parameter", "a value that stays between runs and that training changes", batch: false);

@@ -30,8 +30,11 @@ fn vjp<'b>(v: &Vjp<'_, 'b>) -> Vec<Cotangent<'b>> {
         Some(1.0) => v.cotangent,
         Some(2.0) => v.cotangent * (a * 2.0),
         Some(e) => v.cotangent * (a.pow(e - 1.0) * e),
-        // At b = 0 the factor b is exact and a^(b-1) may be infinite, so the exponent is moved away.
-        None => v.cotangent * (b * a.pow(b.compare(Relation::Equal, 0.0).select(1.0, b - 1.0))),
+        // At a = b = 0 the factor b is exact and a^(b-1) infinite, so the exponent is moved away.
+        None => {
+            let both = a.compare(Relation::Equal, 0.0) * b.compare(Relation::Equal, 0.0);
+            v.cotangent * (b * a.pow(both.select(1.0, b - 1.0)))
+        }
     };
     // 0^b is flat in b, and ln 0 would turn that into NaN.
     let log = a.compare(Relation::Equal, 0.0).select(1.0, a).log();

@@ -7,7 +7,7 @@ parameters! {
     /// It finds its own step lengths: learning rate, schedule, clipping and decoupled weight decay play no part.
     Lbfgs {
         /// How many past steps shape the curvature estimate.
-        memory = 10.0, AtLeastOne;
+        memory = 10.0, Count;
     }
 }
 

@@ -87,8 +87,7 @@ impl Optimizer {
 pub fn clip_norm<'b>(gradients: &[Expr<'b>], limit: f64) -> Vec<Expr<'b>> {
     let squares = gradients.iter().map(|g| (*g * *g).sum_all()).reduce(|a, b| a + b);
     let Some(squares) = squares else { return Vec::new() };
-    // At norm 0 the quotient is infinite and the minimum is 1.
-    let scale = (limit / squares.sqrt()).minimum(1.0);
+    let scale = limit / squares.sqrt().maximum(limit);
     gradients.iter().map(|g| *g * scale).collect()
 }
 

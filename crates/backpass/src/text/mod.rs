@@ -21,7 +21,8 @@
 //! Names are made of letters, digits, `_` and `.`; others stand in backquotes, in which a backslash precedes a backslash,
 //! a backquote or `n` for a line break. Each name is defined once in the whole text, whatever its block, and definitions
 //! may stand in any order. Where no definition has a name, it means the output of that name. A line may break inside
-//! brackets. Brackets nest at most 200 deep, blocks 100; nothing else is limited.
+//! brackets. Brackets nest at most 200 deep, blocks 100; a value has at most 2^40 elements for a row, and the
+//! first 100 errors are reported.
 
 mod diagnostic;
 mod lexer;

@@ -383,6 +383,7 @@ fn attribute_error(error: AttributeError, attributes: &[NamedValue], known: &[&'
         }
         (AttributeError::Missing { .. }, None) => ParseError::new(call, error.to_string()),
         (AttributeError::Wrong { name, .. }, _) => ParseError::new(place(name), error.to_string()),
+        (AttributeError::Twice { name }, _) => ParseError::new(place(name), error.to_string()),
         (AttributeError::Unknown { name }, _) => {
             ParseError::new(place(name), error.to_string()).suggest(name, known.iter().copied())
         }
