@@ -102,13 +102,22 @@ impl Init {
 
     /// Checks that its parameter lies in its range.
     pub fn check(self) -> Result<(), SpecError> {
-        let (name, parameter) = match self {
-            Init::Normal { std } => ("normal", ("std", std, Range::Positive)),
-            Init::Uniform { limit } => ("uniform", ("limit", limit, Range::Positive)),
-            Init::Orthogonal { gain } => ("orthogonal", ("gain", gain, Range::Positive)),
-            _ => return Ok(()),
-        };
-        spec::check(WHAT, name, &[parameter])
+        let (name, parameters) = self.parts();
+        spec::check(WHAT, name, &parameters)
+    }
+
+    /// The name, and the parameter with its value and range.
+    fn parts(self) -> (&'static str, Vec<(&'static str, f64, Range)>) {
+        match self {
+            Init::Zeros => ("zeros", vec![]),
+            Init::Normal { std } => ("normal", vec![("std", std, Range::Positive)]),
+            Init::Uniform { limit } => ("uniform", vec![("limit", limit, Range::Positive)]),
+            Init::Lecun => ("lecun", vec![]),
+            Init::GlorotNormal => ("glorot_normal", vec![]),
+            Init::GlorotUniform => ("glorot_uniform", vec![]),
+            Init::He => ("he", vec![]),
+            Init::Orthogonal { gain } => ("orthogonal", vec![("gain", gain, Range::Positive)]),
+        }
     }
 
     /// Draws a fan_in × fan_out matrix; the same key gives the same matrix.
@@ -159,17 +168,8 @@ fn orthogonal(rows: usize, columns: usize, gain: f64, random: &mut Stream) -> Ar
 
 impl std::fmt::Display for Init {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (name, parameters): (&str, &[(&'static str, f64)]) = match self {
-            Init::Zeros => ("zeros", &[]),
-            Init::Normal { std } => ("normal", &[("std", *std)]),
-            Init::Uniform { limit } => ("uniform", &[("limit", *limit)]),
-            Init::Lecun => ("lecun", &[]),
-            Init::GlorotNormal => ("glorot_normal", &[]),
-            Init::GlorotUniform => ("glorot_uniform", &[]),
-            Init::He => ("he", &[]),
-            Init::Orthogonal { gain } => ("orthogonal", &[("gain", *gain)]),
-        };
-        spec::display(f, name, parameters)
+        let (name, parameters) = self.parts();
+        spec::display(f, name, &parameters)
     }
 }
 

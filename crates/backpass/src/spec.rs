@@ -87,18 +87,6 @@ pub(crate) fn split(what: &'static str, text: &str) -> Result<(String, Attribute
     Ok((name.replace('-', "_"), Attributes::new(attributes)))
 }
 
-/// Fails unless a parameter is in its range.
-pub(crate) fn range(
-    what: &'static str,
-    name: &'static str,
-    parameter: &'static str,
-    value: f64,
-    ok: bool,
-    range: &'static str,
-) -> Result<(), SpecError> {
-    if ok { Ok(()) } else { Err(SpecError::Range { what, name, parameter, value, range }) }
-}
-
 /// The error for a name that is not in the list.
 pub(crate) fn unknown(what: &'static str, name: &str, names: &[&str]) -> SpecError {
     let suggestion = closest(name, names.iter().copied()).map(str::to_string);
@@ -114,6 +102,10 @@ pub enum Range {
     Share,
     /// Between 0 and 1, neither included.
     Inside,
+    /// From 0 to 1.
+    Unit,
+    /// Greater than 0, at most 1.
+    Shrinking,
     /// A whole number of at least 1.
     Count,
 }
@@ -125,6 +117,8 @@ impl Range {
                 Range::Positive => value > 0.0,
                 Range::Share => (0.0..1.0).contains(&value),
                 Range::Inside => value > 0.0 && value < 1.0,
+                Range::Unit => (0.0..=1.0).contains(&value),
+                Range::Shrinking => value > 0.0 && value <= 1.0,
                 Range::Count => value >= 1.0 && value.fract() == 0.0 && value <= 1e9,
             }
     }
@@ -134,6 +128,8 @@ impl Range {
             Range::Positive => "greater than 0",
             Range::Share => "at least 0 and less than 1",
             Range::Inside => "between 0 and 1",
+            Range::Unit => "from 0 to 1",
+            Range::Shrinking => "greater than 0 and at most 1",
             Range::Count => "a whole number of at least 1",
         }
     }
@@ -244,8 +240,7 @@ macro_rules! choices {
 
         impl std::fmt::Display for $Enum {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let parameters: Vec<_> = self.chosen().parameters().iter().map(|p| (p.0, p.1)).collect();
-                crate::spec::display(f, self.choice().name, &parameters)
+                crate::spec::display(f, self.choice().name, &self.chosen().parameters())
             }
         }
     };
@@ -270,10 +265,10 @@ pub(crate) fn check(
 pub(crate) fn display(
     f: &mut std::fmt::Formatter<'_>,
     name: &str,
-    parameters: &[(&'static str, f64)],
+    parameters: &[(&'static str, f64, Range)],
 ) -> std::fmt::Result {
     f.write_str(name)?;
-    for (i, (key, value)) in parameters.iter().enumerate() {
+    for (i, (key, value, _)) in parameters.iter().enumerate() {
         write!(f, "{}{key}={value}", if i == 0 { "(" } else { ", " })?;
     }
     f.write_str(if parameters.is_empty() { "" } else { ")" })

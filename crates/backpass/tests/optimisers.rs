@@ -310,11 +310,11 @@ fn parameters_out_of_range_are_refused() {
     assert_eq!(optimizer("adam(eps=0)"), "optimiser `adam`: eps=0 must be greater than 0");
     assert_eq!(optimizer("lbfgs(memory=0)"), "optimiser `lbfgs`: memory=0 must be a whole number of at least 1");
     let schedule = |text: &str| Schedule::parse(text).unwrap().check().unwrap_err().to_string();
-    assert_eq!(schedule("step(every=0)"), "schedule `step`: every=0 must be at least 1");
+    assert_eq!(schedule("step(every=0)"), "schedule `step`: every=0 must be a whole number of at least 1");
     assert_eq!(schedule("step(factor=0)"), "schedule `step`: factor=0 must be greater than 0 and at most 1");
     assert_eq!(schedule("cosine(floor=2)"), "schedule `cosine`: floor=2 must be from 0 to 1");
     assert_eq!(schedule("one_cycle(rise=-1)"), "schedule `one_cycle`: rise=-1 must be from 0 to 1");
-    assert_eq!(schedule("plateau(patience=0)"), "schedule `plateau`: patience=0 must be at least 1");
+    assert_eq!(schedule("plateau(patience=0)"), "schedule `plateau`: patience=0 must be a whole number of at least 1");
     assert_eq!(schedule("plateau(factor=3)"), "schedule `plateau`: factor=3 must be greater than 0 and at most 1");
     assert!(Schedule::ALL.iter().all(|c| Schedule::parse(c.name).unwrap().check().is_ok()));
 }

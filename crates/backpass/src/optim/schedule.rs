@@ -1,7 +1,7 @@
 //! Learning-rate schedules: the factor on the learning rate at each moment of training.
 
 use crate::ops::Attributes;
-use crate::spec::{self, Choice, SpecError};
+use crate::spec::{self, Choice, Range, SpecError};
 
 /// How the learning rate changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,20 +81,21 @@ impl Schedule {
 
     /// Checks the schedule's own parameters.
     pub fn check(self) -> Result<(), SpecError> {
-        let (share, whole) = ("from 0 to 1", "at least 1");
-        let range = |name, parameter, value, ok, words| spec::range(WHAT, name, parameter, value, ok, words);
-        let factor_in = |name, factor: f64| {
-            range(name, "factor", factor, factor > 0.0 && factor <= 1.0, "greater than 0 and at most 1")
-        };
+        let (name, parameters) = self.parts();
+        spec::check(WHAT, name, &parameters)
+    }
+
+    /// The name, and each parameter with its value and range.
+    fn parts(self) -> (&'static str, Vec<(&'static str, f64, Range)>) {
         match self {
-            Schedule::Constant => Ok(()),
+            Schedule::Constant => ("constant", vec![]),
             Schedule::Step { every, factor } => {
-                range("step", "every", every, every >= 1.0, whole).and(factor_in("step", factor))
+                ("step", vec![("every", every, Range::Count), ("factor", factor, Range::Shrinking)])
             }
-            Schedule::Cosine { floor } => range("cosine", "floor", floor, (0.0..=1.0).contains(&floor), share),
-            Schedule::OneCycle { rise } => range("one_cycle", "rise", rise, (0.0..=1.0).contains(&rise), share),
+            Schedule::Cosine { floor } => ("cosine", vec![("floor", floor, Range::Unit)]),
+            Schedule::OneCycle { rise } => ("one_cycle", vec![("rise", rise, Range::Unit)]),
             Schedule::Plateau { patience, factor } => {
-                range("plateau", "patience", patience, patience >= 1.0, whole).and(factor_in("plateau", factor))
+                ("plateau", vec![("patience", patience, Range::Count), ("factor", factor, Range::Shrinking)])
             }
         }
     }
@@ -117,15 +118,8 @@ impl Schedule {
 
 impl std::fmt::Display for Schedule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Schedule::Constant => spec::display(f, "constant", &[]),
-            Schedule::Step { every, factor } => spec::display(f, "step", &[("every", *every), ("factor", *factor)]),
-            Schedule::Cosine { floor } => spec::display(f, "cosine", &[("floor", *floor)]),
-            Schedule::OneCycle { rise } => spec::display(f, "one_cycle", &[("rise", *rise)]),
-            Schedule::Plateau { patience, factor } => {
-                spec::display(f, "plateau", &[("patience", *patience), ("factor", *factor)])
-            }
-        }
+        let (name, parameters) = self.parts();
+        spec::display(f, name, &parameters)
     }
 }
 

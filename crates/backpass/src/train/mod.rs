@@ -204,7 +204,8 @@ fn pool(threads: usize) -> Result<Arc<Pool>, TrainError> {
 pub struct Epoch {
     /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean loss over the training rows as they were seen during the epoch: with dropout and label smoothing, without penalty.
+    /// Mean loss over the training rows as they were seen during the epoch: with dropout and label smoothing, without
+    /// penalty.
     pub train_loss: f64,
     /// The penalty on the weights before the last step; what is minimised is the sum of the two.
     pub penalty: f64,
