@@ -2,9 +2,7 @@
 
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Mlp, Network};
-use backpass::train::{
-    Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainOptions, TrainReport, Validation, train,
-};
+use backpass::train::{Dataset, Epoch, Metric as WatchedMetric, TrainOptions, TrainReport, Validation, train};
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -116,7 +114,12 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         network: mlp.build(training.seed)?,
         head: head(classes, exponential, centre, factor)?,
         target_scale: (centre, factor),
-        manifest: Manifest::default(),
+        manifest: Manifest {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            data: table.name.clone(),
+            options: resolved.clone(),
+            ..Manifest::default()
+        },
         history: Vec::new(),
     };
     decisions.push(format!(
@@ -139,16 +142,6 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     decisions.push(format!("{} rows to train on, {validated} to validate on", table.rows()));
     // A wrong `watch` is an error now, not after the first epoch.
     watch(&resolved, &model, validation.as_ref())?;
-    let model = Model {
-        manifest: Manifest {
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            data: table.name.clone(),
-            options: resolved.clone(),
-            decisions: decisions.clone(),
-            ..Manifest::default()
-        },
-        ..model
-    };
     Ok(Prepared { resolved, decisions, model, training, data, validation })
 }
 
@@ -168,17 +161,11 @@ impl Prepared {
         // Without times: equal trainings give equal files.
         model.history = report.history.iter().map(|e| Epoch { seconds: 0.0, ..e.clone() }).collect();
         model.manifest.rows = rows;
+        model.manifest.decisions = decisions.clone();
         model.manifest.stop_reason = report.stop.name().to_string();
         model.manifest.stop = report.stop.to_string();
         model.manifest.best_epoch = report.best_epoch;
         Ok(Fitted { model, resolved, decisions, report, rows, train_metrics, validation_metrics })
-    }
-}
-
-impl Fitted {
-    /// Whether training left the finite numbers.
-    pub fn diverged(&self) -> bool {
-        matches!(self.report.stop, StopReason::Diverged(_))
     }
 }
 

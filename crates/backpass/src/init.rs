@@ -3,7 +3,6 @@
 use backpass_kernels::philox::Stream;
 
 use crate::array::Array;
-use crate::ops::Attributes;
 use crate::spec::{self, Choice, Range, SpecError};
 
 /// How the weights of a layer (fan_in × fan_out) start; biases start at zero.
@@ -78,24 +77,20 @@ impl Init {
 
     /// Reads `name` or `name(parameter=value)`.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let (name, mut a) = spec::split(WHAT, text)?;
-        let wrong = |source| SpecError::Parameter { what: WHAT, name: name.clone(), source };
-        let number = |a: &mut Attributes, key, default| a.number(key, default).map_err(wrong);
-        let init = match name.as_str() {
-            "zeros" => Init::Zeros,
-            "normal" => Init::Normal { std: number(&mut a, "std", 0.05)? },
-            "uniform" => Init::Uniform { limit: number(&mut a, "limit", 0.05)? },
-            "lecun" => Init::Lecun,
-            "glorot_normal" => Init::GlorotNormal,
-            "glorot_uniform" => Init::GlorotUniform,
-            "he" => Init::He,
-            "orthogonal" => Init::Orthogonal { gain: number(&mut a, "gain", 1.0)? },
-            _ => {
-                let names: Vec<&str> = Self::ALL.iter().map(|c| c.name).collect();
-                return Err(spec::unknown(WHAT, &name, &names));
-            }
-        };
-        a.finish().map_err(wrong)?;
+        let names: Vec<&str> = Self::ALL.iter().map(|c| c.name).collect();
+        let init = spec::read(WHAT, text, &names, |name, a| {
+            Ok(Some(match name {
+                "zeros" => Init::Zeros,
+                "normal" => Init::Normal { std: a.number("std", 0.05)? },
+                "uniform" => Init::Uniform { limit: a.number("limit", 0.05)? },
+                "lecun" => Init::Lecun,
+                "glorot_normal" => Init::GlorotNormal,
+                "glorot_uniform" => Init::GlorotUniform,
+                "he" => Init::He,
+                "orthogonal" => Init::Orthogonal { gain: a.number("gain", 1.0)? },
+                _ => return Ok(None),
+            }))
+        })?;
         init.check()?;
         Ok(init)
     }

@@ -7,7 +7,7 @@ use crate::builder::{BuildErrors, Builder, Expr};
 use crate::composites::dropout;
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::init::Init;
-use crate::ops::{self, Attributes, Category, Op};
+use crate::ops::{self, Category, Op};
 use crate::shape::Shape;
 use crate::spec::{self, SpecError};
 
@@ -94,18 +94,13 @@ impl Activation {
 
     /// Reads `relu` or `leaky_relu(slope=0.1)`.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        const WHAT: &str = "activation";
-        let (name, mut attributes): (String, Attributes) = spec::split(WHAT, text)?;
-        let wrong = |source| SpecError::Parameter { what: WHAT, name: name.clone(), source };
-        if name == "identity" || name == "linear" {
-            attributes.finish().map_err(wrong)?;
-            return Ok(Activation::IDENTITY);
-        }
-        let entry = ops::find(&name).filter(|e| e.info.category == Category::Activation);
-        let entry = entry.ok_or_else(|| spec::unknown(WHAT, &name, &Self::names()))?;
-        let op = (entry.parse)(&mut attributes).map_err(wrong)?;
-        attributes.finish().map_err(wrong)?;
-        Ok(Activation(Some(op)))
+        spec::read("activation", text, &Self::names(), |name, attributes| {
+            if name == "identity" || name == "linear" {
+                return Ok(Some(Activation::IDENTITY));
+            }
+            let entry = ops::find(name).filter(|e| e.info.category == Category::Activation);
+            entry.map(|e| (e.parse)(attributes).map(|op| Activation(Some(op)))).transpose()
+        })
     }
 
     /// Applies it.

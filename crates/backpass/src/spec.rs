@@ -68,7 +68,7 @@ pub enum SpecError {
 }
 
 /// Splits `name(a=1, b=2)` into the name and its attributes.
-pub(crate) fn split(what: &'static str, text: &str) -> Result<(String, Attributes), SpecError> {
+fn split(what: &'static str, text: &str) -> Result<(String, Attributes), SpecError> {
     let syntax = || SpecError::Syntax { what, text: text.to_string() };
     let (name, rest) = match text.trim().split_once('(') {
         None => (text.trim(), ""),
@@ -87,8 +87,22 @@ pub(crate) fn split(what: &'static str, text: &str) -> Result<(String, Attribute
     Ok((name.replace('-', "_"), Attributes::new(attributes)))
 }
 
+/// Reads `name` or `name(parameter=value, …)`; `build` makes the choice of that name, or `None` if there is none.
+pub(crate) fn read<T>(
+    what: &'static str,
+    text: &str,
+    names: &[&str],
+    build: impl FnOnce(&str, &mut Attributes) -> Result<Option<T>, AttributeError>,
+) -> Result<T, SpecError> {
+    let (name, mut attributes) = split(what, text)?;
+    let wrong = |source| SpecError::Parameter { what, name: name.clone(), source };
+    let choice = build(&name, &mut attributes).map_err(wrong)?.ok_or_else(|| unknown(what, &name, names))?;
+    attributes.finish().map_err(wrong)?;
+    Ok(choice)
+}
+
 /// The error for a name that is not in the list.
-pub(crate) fn unknown(what: &'static str, name: &str, names: &[&str]) -> SpecError {
+fn unknown(what: &'static str, name: &str, names: &[&str]) -> SpecError {
     let suggestion = closest(name, names.iter().copied()).map(str::to_string);
     SpecError::Unknown { what, name: name.to_string(), suggestion, known: names.join(", ") }
 }
@@ -212,15 +226,13 @@ macro_rules! choices {
 
             /// Reads `name` or `name(parameter=value, …)`.
             pub fn parse(text: &str) -> Result<Self, crate::spec::SpecError> {
-                let (name, mut attributes) = crate::spec::split($what, text)?;
-                let wrong = |source| crate::spec::SpecError::Parameter { what: $what, name: name.clone(), source };
-                $(if name == <$Type as Default>::default().choice().name {
-                    let parsed = <$Type as crate::spec::Parameters>::read(&mut attributes).map_err(wrong)?;
-                    attributes.finish().map_err(wrong)?;
-                    return Ok($Enum::$Type(parsed));
-                })*
                 let names: Vec<&str> = Self::all().iter().map(|c| c.name).collect();
-                Err(crate::spec::unknown($what, &name, &names))
+                crate::spec::read($what, text, &names, |name, attributes| {
+                    $(if name == <$Type as Default>::default().choice().name {
+                        return <$Type as crate::spec::Parameters>::read(attributes).map(|c| Some($Enum::$Type(c)));
+                    })*
+                    Ok(None)
+                })
             }
 
             /// Checks that every parameter lies in its range.

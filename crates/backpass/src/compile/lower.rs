@@ -17,7 +17,7 @@ const MAX_STEPS: usize = 96;
 
 /// Whether the kernels can run these nodes as one region.
 pub(super) fn region_fits(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> bool {
-    let outputs = stored(graph, nodes, users, results);
+    let outputs = stored(nodes, users, results);
     region_reads(graph, nodes).len() <= MAX_READS
         && outputs.len() <= MAX_WRITES
         && program(graph, nodes, &outputs).is_some_and(|p| p.instructions.len() <= MAX_STEPS)
@@ -120,7 +120,7 @@ pub(super) fn lower(
         let before = instructions.len();
         match group.kind {
             GroupKind::Region => {
-                let outputs = stored(&graph, &group.nodes, &users, &results);
+                let outputs = stored(&group.nodes, &users, &results);
                 instructions.push(map(&graph, &group.nodes, &outputs, &at)?);
             }
             GroupKind::Products => products(&graph, &group.nodes, &at, &mut instructions),

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use backpass_kernels::Layout;
+
 use crate::compile::fuse::{Group, GroupKind, lowering};
 use crate::compile::plan::Buffer;
 use crate::compile::{CompileError, CompileOptions};
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Lowering, Op, layout};
 use crate::shape::Extent;
-use backpass_kernels::Layout;
 
 /// Elements to which offsets are rounded up: 64 bytes of f32.
 const ALIGNMENT: usize = 16;
@@ -32,14 +33,13 @@ pub(super) fn root(graph: &Graph, mut id: NodeId) -> NodeId {
 }
 
 /// The values of a group that others read: users outside, outputs, updates.
-pub(super) fn stored(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> Vec<NodeId> {
+pub(super) fn stored(nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> Vec<NodeId> {
     let outside = |id: &&NodeId| results[id.index()] || users[id.index()].iter().any(|u| !nodes.contains(u));
     let mut list: Vec<NodeId> = nodes.iter().filter(outside).copied().collect();
     if list.is_empty() {
         // Dead code still gets a place, so that graphs compile without passes.
         list.extend(nodes.last());
     }
-    debug_assert!(list.iter().all(|&id| id.index() < graph.nodes().len()));
     list
 }
 
@@ -82,7 +82,7 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
         let region = group.kind == GroupKind::Region;
         let written = match group.kind {
             GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
-            _ => stored(graph, &group.nodes, &users, &results),
+            _ => stored(&group.nodes, &users, &results),
         };
         let mut taken: Vec<usize> = Vec::new();
         for &value in &written {
@@ -90,10 +90,7 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
             // The region has the parameter's size, so it can only read it element by element.
             let direct = update.filter(|&u| {
                 let parameter = pending[u].0;
-                options.in_place
-                    && last_read.get(&parameter).is_none_or(|&l| l <= step)
-                    && !is_output(parameter)
-                    && !is_output(value)
+                options.in_place && last_read.get(&parameter).is_none_or(|&l| l <= step) && !is_output(value)
             });
             if let Some(u) = direct {
                 let (parameter, _) = pending.remove(u);

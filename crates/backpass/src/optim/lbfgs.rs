@@ -1,6 +1,6 @@
 //! `lbfgs`.
 
-use super::{Choice, Expr, Update, UpdateRule};
+use super::{Choice, Expr, Sgd, Update, UpdateRule};
 use crate::spec::parameters;
 
 parameters! {
@@ -28,6 +28,6 @@ impl UpdateRule for Lbfgs {
 
     fn update<'b>(&self, u: &Update<'b>) -> Expr<'b> {
         // Training runs its own loop for this rule; as a single step it is steepest descent.
-        u.parameter - u.gradient * u.learning_rate
+        Sgd.update(u)
     }
 }

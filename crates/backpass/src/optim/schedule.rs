@@ -1,6 +1,5 @@
 //! Learning-rate schedules: the factor on the learning rate at each moment of training.
 
-use crate::ops::Attributes;
 use crate::spec::{self, Choice, Range, SpecError};
 
 /// How the learning rate changes.
@@ -58,25 +57,20 @@ impl Schedule {
 
     /// Reads `name` or `name(parameter=value)`.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let (name, mut a) = spec::split(WHAT, text)?;
-        let wrong = |source| SpecError::Parameter { what: WHAT, name: name.clone(), source };
-        let number = |a: &mut Attributes, key, default| a.number(key, default).map_err(wrong);
-        let schedule = match name.as_str() {
-            "constant" => Schedule::Constant,
-            "step" => Schedule::Step { every: number(&mut a, "every", 10.0)?, factor: number(&mut a, "factor", 0.5)? },
-            "cosine" => Schedule::Cosine { floor: number(&mut a, "floor", 0.0)? },
-            "one_cycle" => Schedule::OneCycle { rise: number(&mut a, "rise", 0.3)? },
-            "plateau" => {
-                let patience = number(&mut a, "patience", 5.0)?;
-                Schedule::Plateau { patience, factor: number(&mut a, "factor", 0.5)? }
-            }
-            _ => {
-                let names: Vec<&str> = Self::ALL.iter().map(|c| c.name).collect();
-                return Err(spec::unknown(WHAT, &name, &names));
-            }
-        };
-        a.finish().map_err(wrong)?;
-        Ok(schedule)
+        let names: Vec<&str> = Self::ALL.iter().map(|c| c.name).collect();
+        spec::read(WHAT, text, &names, |name, a| {
+            Ok(Some(match name {
+                "constant" => Schedule::Constant,
+                "step" => Schedule::Step { every: a.number("every", 10.0)?, factor: a.number("factor", 0.5)? },
+                "cosine" => Schedule::Cosine { floor: a.number("floor", 0.0)? },
+                "one_cycle" => Schedule::OneCycle { rise: a.number("rise", 0.3)? },
+                "plateau" => {
+                    let patience = a.number("patience", 5.0)?;
+                    Schedule::Plateau { patience, factor: a.number("factor", 0.5)? }
+                }
+                _ => return Ok(None),
+            }))
+        })
     }
 
     /// Checks the schedule's own parameters.
