@@ -183,7 +183,8 @@ impl Mlp {
             let name = self.layer_name(index);
             let size = fan_in.checked_add(1).and_then(|n| n.checked_mul(layer.units));
             total = size.and_then(|n| total.checked_add(n)).unwrap_or(usize::MAX);
-            check(&name, "number of parameters up to it", total as f64, total <= MOST_PARAMETERS, "at most 2^30")?;
+            let so_far = format!("the network up to {name}");
+            check(&so_far, "number of parameters", total as f64, total <= MOST_PARAMETERS, "at most 2^30")?;
             fan_in = layer.units;
             if let Some(init) = &layer.init {
                 init.check()?;
