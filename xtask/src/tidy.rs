@@ -34,7 +34,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("backpass-kernels", &[]),
     ("backpass", &["backpass-kernels"]),
     ("backpass-tabular", &["backpass-kernels", "backpass"]),
-    ("backpass-cli", &["backpass-kernels", "backpass", "backpass-tabular"]),
+    ("backpass-draw", &["backpass"]),
+    ("backpass-learn", &["backpass-kernels", "backpass"]),
+    ("backpass-cli", &["backpass-kernels", "backpass", "backpass-tabular", "backpass-draw", "backpass-learn"]),
 ];
 
 pub fn run() -> Result<()> {

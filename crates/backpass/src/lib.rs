@@ -23,6 +23,7 @@ pub mod spec;
 pub mod suggest;
 pub mod text;
 pub mod train;
+pub mod view;
 
 pub use array::Array;
 pub use builder::{Builder, Expr};

@@ -1,0 +1,3 @@
+//! Pictures: of views of graphs and networks, and plots.
+
+pub mod plot;

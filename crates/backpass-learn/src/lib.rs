@@ -1,0 +1,1 @@
+//! Exercises and experiments: what a course on neural networks lets its students do.
