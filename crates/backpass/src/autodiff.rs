@@ -75,6 +75,36 @@ pub enum DifferentiateError {
     Interpret(#[from] InterpretError),
 }
 
+/// What flows back along one edge of the graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow<V> {
+    /// The node that takes the operand.
+    pub node: NodeId,
+    /// Which of its operands, counted from 0.
+    pub operand: usize,
+    /// What the node adds to the operand's gradient.
+    pub value: Flowing<V>,
+}
+
+/// See [`Flow`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flowing<V> {
+    /// This, of the operand's shape.
+    Of(V),
+    /// Zero, for the reason given.
+    Zero(&'static str),
+    /// There is no derivative, for the reason given.
+    None(&'static str),
+}
+
+/// The gradients of all nodes and what flows along all edges, see [`backward`].
+pub struct Backward<'b> {
+    /// For every node to which a gradient flows: the sum of what flows to it.
+    pub gradients: HashMap<NodeId, Expr<'b>>,
+    /// Every edge along which something flows, from the result to the variables.
+    pub flows: Vec<Flow<Expr<'b>>>,
+}
+
 /// Adds nodes for `Σ cotangentᵢ · ∂resultᵢ/∂variable` for each variable, where `seeds` holds pairs (result, cotangent).
 ///
 /// The nodes' shapes are the variables' shapes; a variable that no result depends on gets zeros.
@@ -86,39 +116,70 @@ pub fn vjp<'b>(
     for (result, seed) in seeds {
         same_shape("the result", *result, *seed)?;
     }
+    let stop = |id| variables.iter().any(|v| v.id() == id);
+    let pulled = pull(builder, seeds, variables, stop)?;
+    if let Some((flow, reason)) = pulled.flows.iter().find_map(|f| match f.value {
+        Flowing::None(reason) => Some((f, reason)),
+        _ => None,
+    }) {
+        let node = builder.with_graph(|g| g.describe(flow.node));
+        return Err(DifferentiateError::NotDifferentiable { node, operand: flow.operand + 1, reason });
+    }
+    let zero = |v: &Expr<'b>| builder.constant(0.0).broadcast(v.shape());
+    Ok(variables.iter().map(|v| pulled.gradients.get(&v.id()).copied().unwrap_or_else(|| zero(v))).collect())
+}
+
+/// Adds nodes for the gradient of every node between `result` and `variables`, and for what flows along every edge, as
+/// [`vjp`] does for the variables alone; an operand without derivative stops the flow.
+pub fn backward<'b>(
+    result: Expr<'b>,
+    seed: Expr<'b>,
+    variables: &[Expr<'b>],
+) -> Result<Backward<'b>, DifferentiateError> {
+    same_shape("the result", result, seed)?;
+    pull(result.builder(), &[(result, seed)], variables, |_| false)
+}
+
+/// The driver. Nothing flows on from the nodes where it has to `stop`.
+fn pull<'b>(
+    builder: &'b Builder,
+    seeds: &[(Expr<'b>, Expr<'b>)],
+    variables: &[Expr<'b>],
+    stop: impl Fn(NodeId) -> bool,
+) -> Result<Backward<'b>, DifferentiateError> {
     let last = seeds.iter().map(|(result, _)| result.id().index()).max().unwrap_or(0);
     let (on_path, nodes) = builder.with_graph(|g| (on_path(g, seeds, variables, last), g.nodes()[..=last].to_vec()));
-    let mut cotangents: HashMap<NodeId, Expr<'b>> = HashMap::new();
+    let (mut gradients, mut flows) = (HashMap::new(), Vec::new());
     for (result, seed) in seeds {
-        accumulate(&mut cotangents, *result, *seed);
+        accumulate(&mut gradients, *result, *seed);
     }
     for index in (0..=last).rev().filter(|&i| on_path[i]) {
         let (id, node) = (NodeId(index as u32), &nodes[index]);
-        if node.args.is_empty() || variables.iter().any(|v| v.id() == id) {
+        if node.args.is_empty() || stop(id) {
             continue;
         }
-        let Some(&cotangent) = cotangents.get(&id) else { continue };
+        let Some(&cotangent) = gradients.get(&id) else { continue };
         builder.stamped(node.scope, Origin::Derivative(id), || {
             let args: Vec<Expr<'b>> = node.args.iter().map(|&a| builder.expr(a)).collect();
             let rules = node.op.vjp(&Vjp { args: &args, output: builder.expr(id), cotangent });
-            for (position, (arg, rule)) in args.iter().zip(rules).enumerate() {
+            for (operand, (arg, rule)) in args.iter().zip(rules).enumerate() {
                 if !on_path[arg.id().index()] {
                     continue;
                 }
-                match rule {
-                    Cotangent::Of(value) => accumulate(&mut cotangents, *arg, sum_to(value, &arg.shape())),
-                    Cotangent::Zero(_) => {}
-                    Cotangent::None(reason) => {
-                        let node = builder.with_graph(|g| g.describe(id));
-                        return Err(DifferentiateError::NotDifferentiable { node, operand: position + 1, reason });
+                let value = match rule {
+                    Cotangent::Of(value) => {
+                        let value = sum_to(value, &arg.shape());
+                        accumulate(&mut gradients, *arg, value);
+                        Flowing::Of(value)
                     }
-                }
+                    Cotangent::Zero(reason) => Flowing::Zero(reason),
+                    Cotangent::None(reason) => Flowing::None(reason),
+                };
+                flows.push(Flow { node: id, operand, value });
             }
-            Ok(())
-        })?;
+        });
     }
-    let zero = |v: &Expr<'b>| builder.constant(0.0).broadcast(v.shape());
-    Ok(variables.iter().map(|v| cotangents.get(&v.id()).copied().unwrap_or_else(|| zero(v))).collect())
+    Ok(Backward { gradients, flows })
 }
 
 /// Adds nodes for the derivative of a scalar with respect to each variable, in the variables' shapes.

@@ -8,6 +8,7 @@ pub mod autodiff;
 pub mod builder;
 pub mod compile;
 pub mod composites;
+pub mod explain;
 pub mod gradcheck;
 pub mod graph;
 pub mod init;

@@ -187,7 +187,7 @@ fn before_broadcast(graph: &Graph, id: NodeId) -> NodeId {
     if matches!(node.op, Op::Broadcast(_)) { node.args[0] } else { id }
 }
 
-fn is_map(graph: &Graph, node: &Node) -> bool {
+pub(crate) fn is_map(graph: &Graph, node: &Node) -> bool {
     let shapes: Vec<&Shape> = node.args.iter().map(|&a| graph.shape(a)).collect();
     node.op.lower(&shapes, &node.shape) == Lowering::Map
 }

@@ -157,3 +157,88 @@ pub struct View {
     /// What is remarkable about the whole, in whole sentences.
     pub notes: Vec<String>,
 }
+
+impl View {
+    /// The edges that enter a node, as indices, in the order of the operands.
+    pub fn operands(&self, node: usize) -> Vec<usize> {
+        let mut edges: Vec<usize> = (0..self.edges.len()).filter(|&e| self.edges[e].to == node).collect();
+        edges.sort_by_key(|&e| self.edges[e].operand);
+        edges
+    }
+}
+
+/// A number with so many significant digits, for people: `0.0001` to `1000000` plainly, others as `1.5e-7`.
+pub fn number(value: f64, digits: usize) -> String {
+    if value == 0.0 {
+        return "0".to_string();
+    }
+    if !value.is_finite() {
+        return if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .to_string();
+    }
+    let digits = digits.clamp(1, 17);
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let short = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
+    match exponent.parse::<i32>().unwrap_or(0) {
+        plain @ -4..=6 => short(&format!("{value:.*}", (digits as i32 - 1 - plain).max(0) as usize)),
+        _ => format!("{}e{exponent}", short(mantissa)),
+    }
+}
+
+/// An array for people: up to nine numbers in full, of a longer one its sizes and its first numbers.
+pub fn array(value: &Array, digits: usize) -> String {
+    const FULL: usize = 9;
+    const BEGINNING: usize = 4;
+    fn write(text: &mut String, sizes: &[usize], data: &[f64], digits: usize) {
+        let Some((&count, inner)) = sizes.split_first() else {
+            text.push_str(&number(data[0], digits));
+            return;
+        };
+        text.push('[');
+        for (i, part) in data.chunks((data.len() / count.max(1)).max(1)).enumerate() {
+            text.push_str(if i == 0 { "" } else { ", " });
+            write(text, inner, part, digits);
+        }
+        text.push(']');
+    }
+    if value.len() > FULL {
+        let first: Vec<String> = value.data()[..BEGINNING].iter().map(|&v| number(v, digits)).collect();
+        let sizes: Vec<String> = value.shape().iter().map(usize::to_string).collect();
+        return format!("[{}, … {} more] ({})", first.join(", "), value.len() - BEGINNING, sizes.join("×"));
+    }
+    let mut text = String::new();
+    write(&mut text, value.shape(), value.data(), digits);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_short_and_have_the_digits_asked_for() {
+        let of = |value| number(value, 4);
+        assert_eq!(of(0.5), "0.5");
+        assert_eq!(of(-0.0), "0");
+        assert_eq!(of(0.475_020_8), "0.475");
+        assert_eq!(of(-1.0 / 3.0), "-0.3333");
+        assert_eq!(of(99_999.6), "100000");
+        assert_eq!(of(1234.56), "1235");
+        assert_eq!(of(1e-4), "0.0001");
+        assert_eq!(of(1.234_56e-5), "1.235e-5");
+        assert_eq!(of(1e300), "1e300");
+        assert_eq!(of(f64::NAN), "NaN");
+        assert_eq!(of(f64::NEG_INFINITY), "-inf");
+        assert_eq!(number(std::f64::consts::PI, 17), "3.1415926535897931");
+    }
+}

@@ -1,5 +1,7 @@
 //! Losses: one file each, from one list. Classification losses work on logits, so they never take the log of zero.
 
+use backpass_kernels::Real;
+
 use crate::builder::Expr;
 use crate::graph::ScopeKind;
 use crate::spec::{Choice, Parameters, choices};
@@ -86,8 +88,10 @@ impl Loss {
     }
 
     /// The first target the loss cannot take, with what it takes instead.
-    pub fn refuses(&self, targets: &[f32], outputs: usize) -> Option<(usize, &'static str)> {
-        let refusal = |(i, &t): (usize, &f32)| self.chosen().accepts(t, outputs).err().map(|expected| (i, expected));
+    pub fn refuses<D: Real>(&self, targets: &[D], outputs: usize) -> Option<(usize, &'static str)> {
+        let refusal = |(i, &t): (usize, &D)| {
+            self.chosen().accepts(t.to_f64() as f32, outputs).err().map(|expected| (i, expected))
+        };
         targets.iter().enumerate().find_map(refusal)
     }
 }

@@ -31,7 +31,7 @@ mod printer;
 mod resolver;
 
 pub use diagnostic::{ParseError, ParseErrors, Span};
-pub use printer::expression;
+pub use printer::{expression, operation};
 
 use crate::builder::{Builder, Expr};
 use crate::graph::Graph;

@@ -127,6 +127,34 @@ fn literal(array: &Array) -> Formula {
     Formula::operand(text)
 }
 
+/// What one node computes, with the names or numbers that `operand` gives for its operands.
+pub fn operation(node: &Node, operand: impl Fn(NodeId) -> String) -> String {
+    let operand = |id| {
+        let text = operand(id);
+        let strength = if text.starts_with('-') { Strength::Comparison } else { Strength::Operand };
+        Formula { text, strength }
+    };
+    for_people(node, operand).text
+}
+
+/// As [`formula`], without what only a computer needs: a product with a transposed operand is written so, and changes of
+/// shape are not written.
+fn for_people(node: &Node, operand: impl Fn(NodeId) -> Formula) -> Formula {
+    match &node.op {
+        Op::Broadcast(_) | Op::Reshape(_) => operand(node.args[0]),
+        Op::Matmul(Matmul { transpose_left, transpose_right }) => {
+            let side = |position: usize, transposed: bool, weakest: Strength| match transposed {
+                true => format!("{}'", operand(node.args[position]).within(Strength::Operand)),
+                false => operand(node.args[position]).within(weakest),
+            };
+            let left = side(0, *transpose_left, Strength::Matrix);
+            let text = format!("{left} @ {}", side(1, *transpose_right, Strength::Minus));
+            Formula { text, strength: Strength::Matrix }
+        }
+        _ => formula(node, operand),
+    }
+}
+
 /// The formula of a node for people: it goes `max_depth` operators deep, stops at named nodes, and has `…` for the rest.
 pub fn expression(graph: &Graph, node: NodeId, max_depth: usize) -> String {
     let left = std::cell::Cell::new(SHOWN);
@@ -144,7 +172,7 @@ fn shown(graph: &Graph, id: NodeId, depth: usize, left: &std::cell::Cell<usize>,
         _ if depth == 0 || left.get() == 0 => Formula::operand("…"),
         _ => {
             left.set(left.get() - 1);
-            formula(node, |arg| shown(graph, arg, depth - 1, left, false))
+            for_people(node, |arg| shown(graph, arg, depth - 1, left, false))
         }
     }
 }

@@ -1,19 +1,21 @@
 //! The rows that training sees.
 
+use backpass_kernels::Real;
+
 use crate::loss::Loss;
 use crate::nn::Network;
 
-/// Rows of numbers: inputs, targets, weights.
+/// Rows of numbers: inputs, targets, weights. f32 is enough for networks; f64 is for fits that are judged to more digits.
 #[derive(Clone, Debug, Default)]
-pub struct Dataset {
+pub struct Dataset<D = f32> {
     /// The number of inputs of a row.
     pub inputs: usize,
     /// The number of targets of a row: 1 class number, or one number per output.
     pub targets: usize,
     /// Inputs, row by row.
-    pub x: Vec<f32>,
+    pub x: Vec<D>,
     /// Targets, row by row.
-    pub y: Vec<f32>,
+    pub y: Vec<D>,
     /// How much each row counts; all the same when absent.
     pub weights: Option<Vec<f32>>,
 }
@@ -55,7 +57,7 @@ pub enum DataError {
         /// The input, from 0.
         column: usize,
         /// Its value.
-        value: f32,
+        value: f64,
     },
     /// A target that the loss cannot take.
     #[error("row {row}: the target is {value}, the loss `{loss}` needs {expected}")]
@@ -63,7 +65,7 @@ pub enum DataError {
         /// The row, from 0.
         row: usize,
         /// Its value.
-        value: f32,
+        value: f64,
         /// The loss.
         loss: &'static str,
         /// What it takes.
@@ -79,9 +81,9 @@ pub enum DataError {
     },
 }
 
-impl Dataset {
+impl<D: Real> Dataset<D> {
     /// Rows from inputs and targets, given row by row.
-    pub fn new(inputs: usize, x: Vec<f32>, targets: usize, y: Vec<f32>) -> Self {
+    pub fn new(inputs: usize, x: Vec<D>, targets: usize, y: Vec<D>) -> Self {
         Dataset { inputs, targets, x, y, weights: None }
     }
 
@@ -114,13 +116,13 @@ impl Dataset {
         };
         length("inputs", self.x.len(), self.inputs)?;
         length("targets", self.y.len(), self.targets)?;
-        if let Some(i) = self.x.iter().position(|v| !v.is_finite()) {
+        if let Some(i) = self.x.iter().position(|v| !v.to_f64().is_finite()) {
             let (row, column) = (i / self.inputs, i % self.inputs);
-            return Err(DataError::NotFinite { row, column, value: self.x[i] });
+            return Err(DataError::NotFinite { row, column, value: self.x[i].to_f64() });
         }
         if let Some((i, expected)) = loss.refuses(&self.y, outputs) {
             let loss = loss.choice().name;
-            return Err(DataError::Target { row: i / self.targets, value: self.y[i], loss, expected });
+            return Err(DataError::Target { row: i / self.targets, value: self.y[i].to_f64(), loss, expected });
         }
         if let Some(weights) = &self.weights {
             length("weights", weights.len(), 1)?;

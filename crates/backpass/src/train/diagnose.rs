@@ -16,8 +16,8 @@ pub(super) fn finite(values: &Weights) -> bool {
 
 /// Repeats an epoch from its start, which gives the same bits, up to the first step that leaves the loss, a parameter or
 /// a state not finite, and looks into that step.
-pub(super) fn diagnose<T: Real>(
-    stepper: &mut Stepper<'_, T>,
+pub(super) fn diagnose<T: Real, D: Real>(
+    stepper: &mut Stepper<'_, T, D>,
     before: Weights,
     epoch: usize,
     order: &[u32],

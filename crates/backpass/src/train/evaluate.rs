@@ -41,7 +41,7 @@ impl<T: Real> Predictor<T> {
     ///
     /// # Panics
     /// When the number of values is not a multiple of the number of inputs.
-    pub fn predict(&mut self, rows: &[f32]) -> Vec<f32> {
+    pub fn predict<D: Real>(&mut self, rows: &[D]) -> Vec<D> {
         let width = self.x.shape.extent().fixed;
         assert_eq!(rows.len() % width, 0, "{} values do not make rows of {width}", rows.len());
         let mut outputs = Vec::with_capacity(rows.len() / width * self.y.shape.extent().fixed);
@@ -49,15 +49,15 @@ impl<T: Real> Predictor<T> {
             let n = tile.len() / width;
             copy(self.session.write(&self.x, n), tile);
             self.session.run(n.max(LEAST));
-            outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
+            outputs.extend(self.session.read(&self.y, n).iter().map(|v| D::from_f64(v.to_f64())));
         }
         outputs
     }
 }
 
-/// Writes f32 numbers into a session.
-pub(super) fn copy<T: Real>(target: &mut [T], source: &[f32]) {
-    target.iter_mut().zip(source).for_each(|(t, s)| *t = T::from_f64(f64::from(*s)));
+/// Writes numbers into a session.
+pub(super) fn copy<T: Real, D: Real>(target: &mut [T], source: &[D]) {
+    target.iter_mut().zip(source).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
 }
 
 pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
@@ -65,17 +65,17 @@ pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) 
 }
 
 /// The loss of a network on fixed rows, compiled once.
-pub(super) struct Evaluator<'a, T: Real> {
+pub(super) struct Evaluator<'a, T: Real, D> {
     session: Session<T>,
-    data: &'a Dataset,
+    data: &'a Dataset<D>,
     row_weights: Vec<f64>,
     slots: [Slot; 3],
     y: Slot,
     sum: Slot,
 }
 
-impl<'a, T: Real> Evaluator<'a, T> {
-    pub fn new(network: &Network, data: &'a Dataset, loss: &Loss, pool: Arc<Pool>) -> Result<Self, TrainError> {
+impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
+    pub fn new(network: &Network, data: &'a Dataset<D>, loss: &Loss, pool: Arc<Pool>) -> Result<Self, TrainError> {
         let graph = evaluation_graph(network, data.targets, &loss.with_smoothing(0.0))?;
         let plan = compile(&graph, &CompileOptions::rows(TILE.min(data.rows())))?;
         let session = Session::new(Arc::new(plan), pool)?;
@@ -95,7 +95,7 @@ impl<'a, T: Real> Evaluator<'a, T> {
         let mut total = 0.0;
         for start in (0..data.rows()).step_by(tile) {
             let n = tile.min(data.rows() - start);
-            let part = |values: &'a [f32], width: usize| &values[start * width..(start + n) * width];
+            let part = |values: &'a [D], width: usize| &values[start * width..(start + n) * width];
             copy(self.session.write(&self.slots[0], n), part(&data.x, data.inputs));
             copy(self.session.write(&self.slots[1], n), part(&data.y, data.targets));
             let weights = &self.row_weights[start..start + n];
@@ -109,11 +109,16 @@ impl<'a, T: Real> Evaluator<'a, T> {
 }
 
 /// The mean loss of a network on rows, without smoothing, dropout and penalty, and its outputs.
-pub fn evaluate(network: &Network, data: &Dataset, loss: &Loss, threads: usize) -> Result<(f64, Vec<f32>), TrainError> {
+pub fn evaluate<D: Real>(
+    network: &Network,
+    data: &Dataset<D>,
+    loss: &Loss,
+    threads: usize,
+) -> Result<(f64, Vec<f32>), TrainError> {
     network.check()?;
     loss.check()?;
     data.check(network, loss)?;
-    let mut evaluator = Evaluator::<f32>::new(network, data, loss, pool(threads)?)?;
+    let mut evaluator = Evaluator::<f32, D>::new(network, data, loss, pool(threads)?)?;
     let mut outputs = Vec::new();
     let mean = evaluator.run(&network.weights, &mut outputs)?;
     Ok((mean, outputs))

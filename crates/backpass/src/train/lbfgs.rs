@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use backpass_kernels::Pool;
+use backpass_kernels::{Pool, Real};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
 use crate::nn::{Network, Weights};
@@ -23,7 +23,7 @@ const SEARCH_STEPS: usize = 30;
 
 /// Value and slope at a point.
 #[derive(Clone)]
-struct Point {
+pub(super) struct Point {
     x: Vec<f64>,
     loss: f64,
     penalty: f64,
@@ -43,7 +43,7 @@ impl Point {
 }
 
 /// The objective as a function of one long vector.
-struct Objective {
+pub(super) struct Objective {
     session: Session<f64>,
     /// Each parameter with its gradient.
     parameters: Vec<(Slot, Slot)>,
@@ -55,7 +55,12 @@ struct Objective {
 }
 
 impl Objective {
-    fn new(network: &Network, data: &Dataset, options: &TrainOptions, pool: Arc<Pool>) -> Result<Self, TrainError> {
+    pub fn new<D: Real>(
+        network: &Network,
+        data: &Dataset<D>,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+    ) -> Result<Self, TrainError> {
         let rows = data.rows();
         let plan = compile(&gradient_graph(network, data.targets, options)?, &CompileOptions::rows(rows))?;
         let mut session = Session::new(Arc::new(plan), pool)?;
@@ -166,17 +171,17 @@ fn direction(gradient: &[f64], pairs: &Pairs) -> Vec<f64> {
     q
 }
 
-pub(super) fn train(
+pub(super) fn train<D: Real>(
     network: &mut Network,
-    data: &Dataset,
-    validation: &Validation<'_>,
+    data: &Dataset<D>,
+    validation: &Validation<'_, D>,
     options: &TrainOptions,
     memory: usize,
     pool: Arc<Pool>,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
     let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
-    let mut monitor = Monitor::<f64>::new(network, validation, options, pool, observe)?;
+    let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
     let mut pairs = Pairs::new();
     let mut point = objective.at(objective.start(), 0.0);
     if !point.value().is_finite() {

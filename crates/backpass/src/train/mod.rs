@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use backpass_kernels::Pool;
+use backpass_kernels::{Pool, Real};
 
 use crate::autodiff::DifferentiateError;
 use crate::builder::BuildErrors;
@@ -358,23 +358,28 @@ pub struct Metric<'a> {
 }
 
 /// The rows that training is watched on.
-#[derive(Default)]
-pub struct Validation<'a> {
+pub struct Validation<'a, D = f32> {
     /// The rows; without them the training loss is watched.
-    pub data: Option<&'a Dataset>,
+    pub data: Option<&'a Dataset<D>>,
     /// What else to measure on them each epoch.
     pub metrics: Vec<Metric<'a>>,
     /// Which metric decides about patience and best weights, instead of the loss.
     pub watch: Option<usize>,
 }
 
+impl<D> Default for Validation<'_, D> {
+    fn default() -> Self {
+        Validation { data: None, metrics: Vec::new(), watch: None }
+    }
+}
+
 /// Trains `network` in place and says what happened; `observe` is called after every epoch.
 ///
 /// Divergence is a result, not an error: the best weights seen before it are kept.
-pub fn train(
+pub fn train<D: Real>(
     network: &mut Network,
-    data: &Dataset,
-    validation: &Validation<'_>,
+    data: &Dataset<D>,
+    validation: &Validation<'_, D>,
     options: &TrainOptions,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
@@ -392,7 +397,7 @@ pub fn train(
     match &options.optimizer {
         Optimizer::Lbfgs(_) if input(&network.training, objective::STEP).is_some() => Err(TrainError::Dropout),
         Optimizer::Lbfgs(o) => lbfgs::train(network, data, validation, options, o.memory as usize, pool, observe),
-        _ if options.double_precision => run::train::<f64>(network, data, validation, options, pool, observe),
-        _ => run::train::<f32>(network, data, validation, options, pool, observe),
+        _ if options.double_precision => run::train::<f64, D>(network, data, validation, options, pool, observe),
+        _ => run::train::<f32, D>(network, data, validation, options, pool, observe),
     }
 }

@@ -10,11 +10,11 @@ use crate::nn::{Network, Weights};
 use crate::train::evaluate::Evaluator;
 use crate::train::{Epoch, Metric, StopReason, TrainError, TrainOptions, TrainReport, Validation};
 
-pub(super) struct Monitor<'a, T: Real> {
+pub(super) struct Monitor<'a, T: Real, D = f32> {
     options: &'a TrainOptions,
     metrics: &'a [Metric<'a>],
     watch: Option<usize>,
-    evaluator: Option<Evaluator<'a, T>>,
+    evaluator: Option<Evaluator<'a, T, D>>,
     observe: &'a mut dyn FnMut(&Epoch),
     start: Instant,
     outputs: Vec<f32>,
@@ -29,10 +29,10 @@ pub(super) struct Monitor<'a, T: Real> {
     improved_in: usize,
 }
 
-impl<'a, T: Real> Monitor<'a, T> {
+impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
     pub fn new(
         network: &Network,
-        validation: &'a Validation<'_>,
+        validation: &'a Validation<'_, D>,
         options: &'a TrainOptions,
         pool: Arc<Pool>,
         observe: &'a mut dyn FnMut(&Epoch),

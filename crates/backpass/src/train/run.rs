@@ -19,9 +19,9 @@ use crate::train::{BatchSize, Dataset, Epoch, StopReason, TrainError, TrainOptio
 const SHUFFLE: u64 = 0x5348_5546_464c_4521;
 
 /// Everything a step needs, compiled once.
-pub(super) struct Stepper<'a, T: Real> {
+pub(super) struct Stepper<'a, T: Real, D = f32> {
     pub session: Session<T>,
-    data: &'a Dataset,
+    data: &'a Dataset<D>,
     row_weights: Vec<f64>,
     x: Slot,
     target: Slot,
@@ -35,8 +35,13 @@ pub(super) struct Stepper<'a, T: Real> {
     shuffle: bool,
 }
 
-impl<'a, T: Real> Stepper<'a, T> {
-    fn new(network: &Network, data: &'a Dataset, options: &TrainOptions, pool: Arc<Pool>) -> Result<Self, TrainError> {
+impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
+    fn new(
+        network: &Network,
+        data: &'a Dataset<D>,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+    ) -> Result<Self, TrainError> {
         let batch = match options.batch_size {
             BatchSize::Full => data.rows(),
             BatchSize::Rows(n) => n.min(data.rows()),
@@ -101,23 +106,23 @@ impl<'a, T: Real> Stepper<'a, T> {
 }
 
 /// Copies the rows numbered by `batch` one after the other.
-fn gather<T: Real>(target: &mut [T], source: &[f32], width: usize, batch: &[u32]) {
+fn gather<T: Real, D: Real>(target: &mut [T], source: &[D], width: usize, batch: &[u32]) {
     for (to, &row) in target.chunks_exact_mut(width).zip(batch) {
         let from = &source[row as usize * width..(row as usize + 1) * width];
-        to.iter_mut().zip(from).for_each(|(t, s)| *t = T::from_f64(f64::from(*s)));
+        to.iter_mut().zip(from).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
     }
 }
 
-pub(super) fn train<T: Real>(
+pub(super) fn train<T: Real, D: Real>(
     network: &mut Network,
-    data: &Dataset,
-    validation: &Validation<'_>,
+    data: &Dataset<D>,
+    validation: &Validation<'_, D>,
     options: &TrainOptions,
     pool: Arc<Pool>,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
-    let mut stepper = Stepper::<T>::new(network, data, options, Arc::clone(&pool))?;
-    let mut monitor = Monitor::<T>::new(network, validation, options, pool, observe)?;
+    let mut stepper = Stepper::<T, D>::new(network, data, options, Arc::clone(&pool))?;
+    let mut monitor = Monitor::<T, D>::new(network, validation, options, pool, observe)?;
     let mut plateau = Plateau::new(options.schedule);
     let steps = stepper.steps_per_epoch();
     let (mut order, mut rows, mut stop) = (Vec::new(), 0, None);

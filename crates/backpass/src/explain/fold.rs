@@ -1,0 +1,396 @@
+//! From a graph to a view: each node stands for itself, or for the scope that is folded around it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::notes::notes;
+use super::rules::Rule;
+use super::steps::steps;
+use super::{Explanation, Names};
+use crate::array::Array;
+use crate::autodiff::Flowing;
+use crate::graph::{Graph, NodeId, ScopeId, ScopeKind};
+use crate::ops::Op;
+use crate::text::expression;
+use crate::view::{Group, Level, Role, View, ViewEdge, ViewNode};
+
+/// Which scopes stand as one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Folding<'a> {
+    /// The level of detail.
+    pub level: Level,
+    /// Names or paths of scopes to fold all the same.
+    pub fold: &'a [String],
+    /// Names or paths of scopes to leave open all the same.
+    pub open: &'a [String],
+}
+
+impl Folding<'_> {
+    /// What a level folds.
+    pub fn at(level: Level) -> Self {
+        Folding { level, fold: &[], open: &[] }
+    }
+
+    fn folds(&self, graph: &Graph, scope: ScopeId) -> bool {
+        let (path, kind) = (graph.scope_path(scope), graph.scopes()[scope.index()].kind);
+        let named = |list: &[String]| list.iter().any(|n| *n == path || *n == graph.scopes()[scope.index()].name);
+        if named(self.open) || named(self.fold) {
+            return named(self.fold);
+        }
+        match self.level {
+            Level::Operator => false,
+            Level::Neuron => matches!(kind, ScopeKind::Neuron | ScopeKind::Function),
+            Level::Layer => kind != ScopeKind::Network,
+            Level::Network => true,
+        }
+    }
+}
+
+/// What a node of the view stands for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Part {
+    Node(NodeId),
+    Scope(ScopeId),
+    /// At the coarsest level, everything in no scope.
+    Rest,
+}
+
+/// How many operators deep the formula of a folded scope goes.
+const DEPTH: usize = 12;
+
+/// A view of a graph without numbers.
+pub fn structure(graph: &Graph, folding: &Folding<'_>) -> View {
+    let result = graph.outputs().first().map(|(_, id)| *id);
+    Maker { graph, names: Names::new(graph, result), result, numbers: None, digits: 0 }.view(folding)
+}
+
+impl Explanation {
+    /// A view with every number; steps are written with so many significant digits.
+    pub fn view(&self, folding: &Folding<'_>, digits: usize) -> View {
+        let (names, result) = (self.names.clone(), Some(self.result));
+        Maker { graph: &self.graph, names, result, numbers: Some(self), digits }.view(folding)
+    }
+}
+
+struct Maker<'g> {
+    graph: &'g Graph,
+    names: Names,
+    result: Option<NodeId>,
+    numbers: Option<&'g Explanation>,
+    digits: usize,
+}
+
+impl Maker<'_> {
+    fn view(mut self, folding: &Folding<'_>) -> View {
+        let (parts, order) = self.parts(folding);
+        let place: HashMap<Part, usize> = order.iter().enumerate().map(|(index, part)| (*part, index)).collect();
+        let ends = self.ends(&parts);
+        for (&part, ends) in &ends {
+            if let (Some(name), [end]) = (self.part_name(part), &ends[..]) {
+                self.names.set(*end, &name);
+            }
+        }
+        let mut view = View { output: self.result.map(|r| place[&parts[r.index()]]), ..View::default() };
+        let groups = self.groups(&order, &mut view);
+        let labelled = self.labelled(&order, &ends);
+        for &part in &order {
+            let end = match part {
+                Part::Node(id) => Some(id),
+                _ => ends.get(&part).filter(|ends| ends.len() == 1).map(|ends| ends[0]),
+            };
+            view.nodes.push(self.node(part, end, &labelled, groups.get(&part).copied()));
+        }
+        self.edges(&parts, &place, &mut view);
+        if let Some(explanation) = self.numbers {
+            for (index, part) in order.iter().enumerate() {
+                if let Part::Node(id) = part {
+                    view.nodes[index].notes = notes(explanation, &self.names, *id, self.digits);
+                }
+            }
+            view.steps = steps(
+                &view,
+                self.digits,
+                |index| match order[index] {
+                    Part::Node(id) => Some(id),
+                    _ => None,
+                },
+                explanation,
+                &self.names,
+            );
+        }
+        view
+    }
+
+    /// What each node of the graph belongs to, and the parts in topological order.
+    fn parts(&self, folding: &Folding<'_>) -> (Vec<Part>, Vec<Part>) {
+        let mut folded: Vec<bool> =
+            (0..self.graph.scopes().len()).map(|s| folding.folds(self.graph, ScopeId(s as u32))).collect();
+        folded[0] = false;
+        let mut rest = folding.level == Level::Network;
+        loop {
+            let parts = self.assign(&folded, rest);
+            match self.sorted(&parts) {
+                Ok(order) => return (parts, order),
+                // A scope through which a path leads out and in again cannot be one node.
+                Err(stuck) => {
+                    rest &= !stuck.contains(&Part::Rest);
+                    let scopes =
+                        stuck.iter().filter_map(|part| if let Part::Scope(s) = part { Some(s.index()) } else { None });
+                    scopes.for_each(|scope| folded[scope] = false);
+                }
+            }
+        }
+    }
+
+    fn assign(&self, folded: &[bool], rest: bool) -> Vec<Part> {
+        let mut parts: Vec<Part> = self
+            .graph
+            .ids()
+            .map(|id| {
+                let node = self.graph.node(id);
+                let (mut scope, mut outermost) = (node.scope, None);
+                while scope != ScopeId::ROOT {
+                    if folded[scope.index()] {
+                        outermost = Some(scope);
+                    }
+                    scope = self.graph.scopes()[scope.index()].parent;
+                }
+                match outermost {
+                    _ if matches!(node.op, Op::Input(_)) => Part::Node(id),
+                    Some(scope) => Part::Scope(scope),
+                    None if rest => Part::Rest,
+                    None => Part::Node(id),
+                }
+            })
+            .collect();
+        // A constant or parameter that only one part uses belongs to it; a change of shape belongs to what it shows.
+        let mut users: Vec<BTreeSet<Part>> = vec![BTreeSet::new(); parts.len()];
+        for id in self.graph.ids() {
+            let root = self.names.root(id);
+            if root != id {
+                parts[id.index()] = parts[root.index()];
+            }
+        }
+        for id in self.graph.ids().filter(|&id| self.names.root(id) == id) {
+            for arg in &self.graph.node(id).args {
+                users[self.names.root(*arg).index()].insert(parts[id.index()]);
+            }
+        }
+        for id in self.graph.ids() {
+            let is_leaf = matches!(self.graph.node(id).op, Op::Constant(_) | Op::Parameter(_));
+            match users[id.index()].iter().collect::<Vec<_>>()[..] {
+                [&part @ (Part::Scope(_) | Part::Rest)] if is_leaf => parts[id.index()] = part,
+                _ => {}
+            }
+        }
+        parts
+    }
+
+    /// The parts that are seen, each after those it uses; or those that depend on each other in a circle.
+    fn sorted(&self, parts: &[Part]) -> Result<Vec<Part>, BTreeSet<Part>> {
+        let seen = |id: NodeId| self.names.root(id) == id;
+        let mut first: HashMap<Part, usize> = HashMap::new();
+        let mut waits: HashMap<Part, BTreeSet<Part>> = HashMap::new();
+        for id in self.graph.ids().filter(|&id| seen(id)) {
+            let part = parts[id.index()];
+            first.entry(part).or_insert(id.index());
+            let uses = self.graph.node(id).args.iter().map(|a| parts[a.index()]).filter(|p| *p != part);
+            waits.entry(part).or_default().extend(uses);
+        }
+        let mut users: HashMap<Part, Vec<Part>> = HashMap::new();
+        for (part, uses) in &waits {
+            uses.iter().for_each(|used| users.entry(*used).or_default().push(*part));
+        }
+        let mut ready: BTreeSet<(usize, Part)> =
+            waits.iter().filter(|(_, uses)| uses.is_empty()).map(|(part, _)| (first[part], *part)).collect();
+        let mut order = Vec::new();
+        while let Some((_, part)) = ready.pop_first() {
+            order.push(part);
+            waits.remove(&part);
+            for user in users.remove(&part).unwrap_or_default() {
+                let Some(uses) = waits.get_mut(&user) else { continue };
+                uses.remove(&part);
+                if uses.is_empty() {
+                    ready.insert((first[&user], user));
+                }
+            }
+        }
+        if waits.is_empty() { Ok(order) } else { Err(waits.into_keys().collect()) }
+    }
+
+    /// For each folded part, the nodes whose values leave it.
+    fn ends(&self, parts: &[Part]) -> HashMap<Part, Vec<NodeId>> {
+        let mut ends: HashMap<Part, BTreeSet<NodeId>> = HashMap::new();
+        let leaving = self.graph.ids().flat_map(|id| self.graph.node(id).args.iter().map(move |a| (*a, Some(id))));
+        for (used, user) in leaving.chain(self.graph.outputs().iter().map(|(_, id)| (*id, None))) {
+            let part = parts[used.index()];
+            let leaves = user.is_none_or(|user| parts[user.index()] != part);
+            if leaves && !matches!(part, Part::Node(_)) {
+                ends.entry(part).or_default().insert(self.names.root(used));
+            }
+        }
+        ends.into_iter().map(|(part, ends)| (part, ends.into_iter().collect())).collect()
+    }
+
+    fn part_name(&self, part: Part) -> Option<String> {
+        match part {
+            Part::Node(_) => None,
+            Part::Scope(scope) => Some(self.graph.scopes()[scope.index()].name.clone()),
+            Part::Rest => Some("network".to_string()),
+        }
+    }
+
+    /// The graph with names on everything that is seen, so that formulas stop there.
+    fn labelled(&self, order: &[Part], ends: &HashMap<Part, Vec<NodeId>>) -> Graph {
+        let mut graph = self.graph.clone();
+        let single = order.iter().filter_map(|part| if let Part::Node(id) = part { Some(id) } else { None });
+        for &id in ends.values().flatten().chain(single) {
+            if !matches!(graph.node(id).op, Op::Constant(_)) {
+                graph.set_name(id, self.names.get(id));
+            }
+        }
+        graph
+    }
+
+    fn node(&self, part: Part, end: Option<NodeId>, labelled: &Graph, group: Option<usize>) -> ViewNode {
+        let mut node = ViewNode {
+            id: match part {
+                Part::Node(id) => format!("n{}", id.index()),
+                Part::Scope(scope) => format!("s{}", scope.index()),
+                Part::Rest => "network".to_string(),
+            },
+            label: self.part_name(part).unwrap_or_default(),
+            name: self.part_name(part).unwrap_or_default(),
+            role: Role::Folded(ScopeKind::Network),
+            formula: end.map_or(String::new(), |end| expression(labelled, end, DEPTH)),
+            shape: Vec::new(),
+            value: None,
+            gradient: None,
+            notes: Vec::new(),
+            column: None,
+            group,
+        };
+        match part {
+            Part::Node(id) => {
+                let op = &self.graph.node(id).op;
+                node.name = self.names.get(id).to_string();
+                node.formula = self.names.formula(self.graph, id);
+                node.label = if self.graph.node(id).args.is_empty() { node.name.clone() } else { symbol(op) };
+                node.role = match op {
+                    Op::Input(_) => Role::Input,
+                    Op::Parameter(_) => Role::Parameter,
+                    Op::Constant(_) => Role::Constant,
+                    op => Role::Operator(op.info().category),
+                };
+            }
+            Part::Scope(scope) => node.role = Role::Folded(self.graph.scopes()[scope.index()].kind),
+            Part::Rest => {}
+        }
+        let Some(end) = end else { return node };
+        let face = self.names.face(end);
+        node.shape = self.graph.shape(face).resolve(1);
+        if let Some(explanation) = self.numbers {
+            node.shape = explanation.value(face).shape().to_vec();
+            node.value = Some(explanation.value(face).clone());
+            node.gradient = explanation.gradient(end).and_then(|g| g.reshaped(&node.shape));
+        }
+        node
+    }
+
+    fn edges(&self, parts: &[Part], place: &HashMap<Part, usize>, view: &mut View) {
+        // Where a folded part takes one value several times, that is one edge.
+        let mut known: HashMap<(NodeId, Part), usize> = HashMap::new();
+        for id in self.graph.ids().filter(|&id| self.names.root(id) == id) {
+            let to = parts[id.index()];
+            for (operand, &arg) in self.graph.node(id).args.iter().enumerate() {
+                let (source, from) = (self.names.root(arg), parts[arg.index()]);
+                if from == to {
+                    continue;
+                }
+                let gradient = self.flow(id, operand, source);
+                if let (Some(&edge), Part::Scope(_) | Part::Rest) = (known.get(&(source, to)), to) {
+                    let edge: &mut ViewEdge = &mut view.edges[edge];
+                    edge.gradient = sum(edge.gradient.take(), gradient);
+                    continue;
+                }
+                let rule = match (to, self.numbers) {
+                    (Part::Node(_), Some(explanation)) => explanation.rule(&self.names, id, operand),
+                    _ => Rule::default(),
+                };
+                known.insert((source, to), view.edges.len());
+                let operand = match to {
+                    Part::Node(_) => operand,
+                    _ => view.edges.iter().filter(|e| e.to == place[&to]).count(),
+                };
+                view.edges.push(ViewEdge {
+                    from: place[&from],
+                    to: place[&to],
+                    operand,
+                    weight: None,
+                    value: self.numbers.map(|explanation| explanation.value(self.names.face(source)).clone()),
+                    rule: rule.formula,
+                    local: rule.local,
+                    gradient,
+                });
+            }
+        }
+    }
+
+    /// What flows back from a node to an operand, in the sizes of `source`.
+    fn flow(&self, id: NodeId, operand: usize, source: NodeId) -> Option<Array> {
+        let flow = self.numbers?.flows(id).iter().find(|flow| flow.operand == operand)?;
+        let Flowing::Of(value) = &flow.value else { return None };
+        value.reshaped(self.numbers?.value(self.names.face(source)).shape())
+    }
+
+    /// Adds the open scopes in which seen nodes stand, and gives for each part its innermost one.
+    fn groups(&self, order: &[Part], view: &mut View) -> HashMap<Part, usize> {
+        let mut known: HashMap<ScopeId, usize> = HashMap::new();
+        let mut groups = HashMap::new();
+        for &part in order {
+            let scope = match part {
+                Part::Node(id) => self.graph.node(id).scope,
+                Part::Scope(scope) => self.graph.scopes()[scope.index()].parent,
+                Part::Rest => ScopeId::ROOT,
+            };
+            let mut path = Vec::new();
+            let mut outer = scope;
+            while outer != ScopeId::ROOT {
+                path.push(outer);
+                outer = self.graph.scopes()[outer.index()].parent;
+            }
+            let mut parent = None;
+            for &scope in path.iter().rev() {
+                parent = Some(*known.entry(scope).or_insert_with(|| {
+                    let of = &self.graph.scopes()[scope.index()];
+                    let group =
+                        Group { id: format!("g{}", scope.index()), label: of.name.clone(), kind: of.kind, parent };
+                    view.groups.push(group);
+                    view.groups.len() - 1
+                }));
+            }
+            groups.extend(parent.map(|group| (part, group)));
+        }
+        groups
+    }
+}
+
+/// What stands inside the circle of an operator.
+pub(super) fn symbol(op: &Op) -> String {
+    match op {
+        Op::Compare(compare) => compare.relation.symbol().to_string(),
+        op => match op.info().symbol {
+            Some("*") => "×".to_string(),
+            Some("-") => "−".to_string(),
+            Some("/") => "÷".to_string(),
+            Some(symbol) => symbol.to_string(),
+            None => op.info().name.to_string(),
+        },
+    }
+}
+
+pub(super) fn sum(a: Option<Array>, b: Option<Array>) -> Option<Array> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Array::from_fn(a.shape(), |i| a.data()[i] + b.data()[i])),
+        (a, b) => a.or(b),
+    }
+}

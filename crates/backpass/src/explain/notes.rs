@@ -1,0 +1,149 @@
+//! What is remarkable about a node, in words, found by looking at its numbers.
+
+use super::{Explanation, Names};
+use crate::array::Array;
+use crate::autodiff::Flowing;
+use crate::graph::NodeId;
+use crate::ops::{Category, Op};
+use crate::passes::is_map;
+use crate::view::number;
+
+/// Derivatives of an activation below this are called saturation.
+const FLAT: f64 = 1e-3;
+/// How far to either side of a point a kink or jump is looked for.
+const ASIDE: f64 = 1e-7;
+
+/// The remarks on one node of a graph.
+pub(super) fn notes(explanation: &Explanation, names: &Names, id: NodeId, digits: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(not_finite(explanation, names, id, digits));
+    let node = explanation.graph().node(id);
+    for flow in explanation.flows(id) {
+        let arg = node.args[flow.operand];
+        if matches!(explanation.graph().node(arg).op, Op::Constant(_)) {
+            continue;
+        }
+        match &flow.value {
+            Flowing::Zero(reason) => notes.push(format!("Nothing flows back to {}: {reason}.", names.get(arg))),
+            Flowing::None(reason) => {
+                notes.push(format!("There is no derivative with respect to {}: {reason}.", names.get(arg)))
+            }
+            Flowing::Of(back) => {
+                let lost = is_finite(&explanation.gradients[id.index()]) && !back.data().iter().all(|v| v.is_finite());
+                if lost && explanation.value(id).data().iter().all(|v| v.is_finite()) {
+                    let op = node.op.info().name;
+                    notes.push(format!(
+                        "The gradient stops being finite on its way back through {op} to {}.",
+                        names.get(arg)
+                    ));
+                }
+            }
+        }
+    }
+    if is_map(explanation.graph(), node) && explanation.value(id).data().iter().all(|v| v.is_finite()) {
+        for (operand, &arg) in node.args.iter().enumerate() {
+            if !matches!(explanation.graph().node(arg).op, Op::Constant(_)) {
+                notes.extend(elementwise(explanation, names, id, operand, digits));
+            }
+        }
+    }
+    notes
+}
+
+fn is_finite(array: &Option<Array>) -> bool {
+    array.as_ref().is_some_and(|a| a.data().iter().all(|v| v.is_finite()))
+}
+
+fn not_finite(explanation: &Explanation, names: &Names, id: NodeId, digits: usize) -> Option<String> {
+    if explanation.first_bad() != Some(id) {
+        return None;
+    }
+    let node = explanation.graph().node(id);
+    let value = explanation.value(id).data().iter().copied().find(|v| !v.is_finite())?;
+    let what = if value.is_nan() { "NaN" } else { "infinity" };
+    let operands = node.args.iter().map(|&arg| match explanation.value(arg).item() {
+        Some(item) => number(item, digits),
+        None => names.get(arg).to_string(),
+    });
+    let operands = operands.collect::<Vec<_>>().join(", ");
+    Some(match operands.is_empty() {
+        true => format!("{} is given as {what}.", names.get(id)),
+        false => format!("This is where {what} arises first: {} of {operands}.", node.op.info().name),
+    })
+}
+
+/// Kinks, jumps, zero derivatives and saturation of an operator that works element by element.
+fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: usize, digits: usize) -> Vec<String> {
+    let node = explanation.graph().node(id);
+    let value = explanation.value(id);
+    let args: Vec<Array> = node.args.iter().map(|&a| explanation.value(a).broadcast_to(value.shape())).collect();
+    let moved = |aside: &Array| {
+        let operands: Vec<&Array> =
+            args.iter().enumerate().map(|(i, a)| if i == operand { aside } else { a }).collect();
+        node.op.eval(&operands, value.shape())
+    };
+    let x = &args[operand];
+    let step = |v: f64| ASIDE * if v == 0.0 { 1.0 } else { v.abs().min(1.0) };
+    let (above, below) = (moved(&x.map(|v| v + step(v))), moved(&x.map(|v| v - step(v))));
+    let (mut kinks, mut jumps, mut zeros, mut flat) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let local = explanation.rule(names, id, operand).local;
+    let is_choice = matches!(node.op, Op::Maximum(_) | Op::Minimum(_));
+    let is_activation = node.op.info().category == Category::Activation;
+    for i in 0..value.len() {
+        let h = step(x.data()[i]);
+        let right = (above.data()[i] - value.data()[i]) / h;
+        let left = (value.data()[i] - below.data()[i]) / h;
+        let apart = (right - left).abs();
+        if right.is_finite() && left.is_finite() && apart > 1e-3 * right.abs().max(left.abs()) && apart > 1e-4 {
+            let jump = (above.data()[i] - below.data()[i]).abs() > 1e3 * h;
+            if jump {
+                jumps.push(i)
+            } else {
+                kinks.push((i, left, right))
+            }
+            continue;
+        }
+        let Some(slope) = local.as_ref().map(|l| l.data()[i]) else { continue };
+        if slope == 0.0 && (is_activation || is_choice) {
+            zeros.push(i);
+        } else if slope.abs() < FLAT && is_activation {
+            flat.push((i, slope));
+        }
+    }
+    let (op, arg) = (node.op.info().name, names.get(node.args[operand]));
+    let number = |v: f64| number(v, digits);
+    let at = |i: usize| number(x.data()[i]);
+    let of_all = |count: usize| {
+        if value.len() == 1 { String::new() } else { format!(" at {count} of {} elements", value.len()) }
+    };
+    let mut notes = Vec::new();
+    if let Some(&i) = jumps.first() {
+        notes.push(format!("{op} jumps at {arg} = {}{}: it has no derivative there.", at(i), of_all(jumps.len())));
+    }
+    if let Some(&(i, left, right)) = kinks.first() {
+        let used = local.as_ref().map_or(f64::NAN, |l| l.data()[i]);
+        notes.push(format!(
+            "{op} has a kink at {arg} = {}{}: its slope is {} on the left and {} on the right; {} is used.",
+            at(i),
+            of_all(kinks.len()),
+            number(left),
+            number(right),
+            number(used),
+        ));
+    }
+    if let Some(&i) = zeros.first() {
+        let why =
+            if is_choice { format!("{op} takes its other operand") } else { format!("{op} is flat at {}", at(i)) };
+        notes.push(match value.len() {
+            1 => format!("Nothing flows back to {arg}: {why}, its derivative is 0."),
+            _ => format!("Nothing flows back to {arg}{}, where the derivative of {op} is 0.", of_all(zeros.len())),
+        });
+    }
+    if let Some(&(i, slope)) = flat.first() {
+        notes.push(match value.len() {
+            1 => format!("{op} is saturated at {arg} = {}: its derivative is only {}.", at(i), number(slope)),
+            _ => format!("{op} is saturated{}: its derivative is below {}.", of_all(flat.len()), number(FLAT)),
+        });
+    }
+    notes
+}
