@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask quality`, `cargo xtask reference`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask quality`, `cargo xtask guide`, `cargo xtask reference`.
 
+mod guide;
 mod quality;
 mod reference;
 mod shell;
@@ -13,6 +14,7 @@ cargo xtask COMMAND
 
   test                       everything that must hold before a change lands
   quality [--quick] [NAME…]  train with defaults on real tables and write bench/quality/
+  guide [--update]           run every command of the user guide; --update draws its pictures anew
   reference                  write REFERENCE.md from the lists of operators, losses, …
   tidy                       only the rules on the sources themselves";
 
@@ -23,6 +25,8 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["test"] => test::run(),
         ["quality", rest @ ..] => quality::run(rest),
+        ["guide"] => guide::run(false),
+        ["guide", "--update"] => guide::run(true),
         ["reference"] => reference::write(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {

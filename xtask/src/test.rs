@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use crate::shell::{self, binary, cargo, output, step};
-use crate::{quality, reference, tidy};
+use crate::{guide, quality, reference, tidy};
 
 /// Whether the faster test runner is there.
 fn has_nextest() -> bool {
@@ -33,6 +33,7 @@ pub fn run() -> Result<()> {
     })?;
     step("generated files", reference::check)?;
     step("the README's first command", readme)?;
+    step("the user guide", || guide::run(false))?;
     step("quality, the short part", || quality::run(&["--quick"]))?;
     eprintln!("everything holds");
     Ok(())

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("graph.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
     ("builder.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
     ("autodiff.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("passes.rs", &["compile", "session", "loss", "optim", "nn", "train"]),
+    ("passes", &["compile", "session", "loss", "optim", "nn", "train"]),
     ("compile/", &["session", "loss", "optim", "nn", "train"]),
     ("session.rs", &["loss", "optim", "nn", "train"]),
     ("loss/", &["compile", "session", "optim", "nn", "train"]),

@@ -2,12 +2,16 @@
 
 mod config;
 mod demand;
+mod derivatives;
 mod exit;
 mod output;
+mod picture;
 mod progress;
 mod reading;
 mod signals;
+mod subject;
 mod threads;
+mod values;
 mod verbs;
 
 use std::process::ExitCode;

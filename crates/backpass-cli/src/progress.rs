@@ -84,7 +84,9 @@ impl<'a> From<&'a Epoch> for EpochRecord<'a> {
 impl EpochRecord<'_> {
     /// What was measured, for people.
     pub fn describe(&self) -> String {
-        let losses = [("training loss", Some(self.train_loss)), ("validation loss", self.validation_loss)];
+        let penalty = (self.penalty > 0.0).then_some(self.penalty);
+        let losses =
+            [("training loss", Some(self.train_loss)), ("penalty", penalty), ("validation loss", self.validation_loss)];
         let losses = losses.into_iter().filter_map(|(name, loss)| Some((name, loss?)));
         let all = losses.chain(self.metrics.iter().map(|(name, value)| (*name, *value)));
         all.map(|(name, value)| format!("{name} {}", number(value))).collect::<Vec<_>>().join("  ")

@@ -1,3 +1,24 @@
 //! Pictures: of views of graphs and networks, and plots.
 
+pub mod dot;
+pub mod font;
+pub mod html;
+mod layout;
+pub mod number;
 pub mod plot;
+pub mod png;
+#[cfg(test)]
+mod samples;
+pub mod svg;
+pub mod tex;
+pub mod text;
+pub mod theme;
+mod tree;
+
+pub use dot::dot;
+pub use html::html;
+pub use layout::Direction;
+pub use png::png;
+pub use svg::{SvgOptions, svg};
+pub use tex::tex;
+pub use theme::Theme;

@@ -10,9 +10,10 @@ use backpass::composites::is_nan;
 use backpass::graph::{Graph, ScopeKind};
 use backpass::shape::Shape;
 use backpass::text::add_expression;
+use backpass_kernels::Real;
 use serde::{Deserialize, Serialize};
 
-use crate::fit::counted;
+use crate::decisions::counted;
 use crate::fit_error::FitError;
 use crate::options::Scaling;
 use crate::runner::Runner;
@@ -296,7 +297,7 @@ fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) 
 }
 
 /// A column of numbers or dates, NaN where missing.
-fn number_column(table: &Table, schema: &Schema, name: &str) -> Result<Vec<f64>, FitError> {
+pub(crate) fn number_column(table: &Table, schema: &Schema, name: &str) -> Result<Vec<f64>, FitError> {
     Ok(match schema.column(name)?.kind {
         Kind::Date { .. } => schema.to_days(table, name)?,
         _ => schema.to_numbers(table, name)?,
@@ -304,7 +305,7 @@ fn number_column(table: &Table, schema: &Schema, name: &str) -> Result<Vec<f64>,
 }
 
 /// The raw inputs of some rows, row by row.
-fn raw(
+pub(crate) fn raw(
     table: &Table,
     schema: &Schema,
     inputs: &Inputs,
@@ -396,22 +397,22 @@ fn derived_column(
 }
 
 /// The features of every row of a table, row by row.
-pub(crate) fn features(
+pub(crate) fn features<D: Real>(
     table: &Table,
     schema: &Schema,
     inputs: &Inputs,
     graph: &Graph,
-) -> Result<(Vec<f32>, Surprises), FitError> {
+) -> Result<(Vec<D>, Surprises), FitError> {
     let width = inputs.features.len();
     let mut surprises = Surprises::default();
     let mut features = Vec::with_capacity(table.rows() * width);
     run_chunks(table, schema, inputs, graph, "features", &mut surprises, |start, values| {
-        if let Some(bad) = values.iter().position(|v| !(*v as f32).is_finite()) {
+        if let Some(bad) = values.iter().position(|v| !D::from_f64(*v).to_f64().is_finite()) {
             let (file, place) = (table.name.clone(), table.place(start + bad / width).to_string());
             let name = inputs.features[bad % width].clone();
             return Err(FitError::DerivedValue { file, place, name, value: values[bad] });
         }
-        features.extend(values.iter().map(|&v| v as f32));
+        features.extend(values.iter().map(|&v| D::from_f64(v)));
         Ok(())
     })?;
     Ok((features, surprises))

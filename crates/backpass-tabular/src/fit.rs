@@ -1,16 +1,21 @@
 //! Training on a table: read, decide, encode, split, train, judge.
 
 use backpass::loss::Loss;
-use backpass::nn::{Activation, Dense, Mlp, Network};
-use backpass::train::{Dataset, Epoch, Metric as WatchedMetric, TrainOptions, TrainReport, Validation, train};
+use backpass::nn::{Activation, Dense, Mlp};
+use backpass::train::{
+    Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainOptions, TrainReport, Validation, train,
+};
+use backpass_kernels::Real;
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::encode::{CategoryInput, build, features, head, split_derived};
+use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
+use crate::encode::{build, features, head, number_column, split_derived};
 use crate::fit_error::FitError;
+use crate::formula::{Coefficient, Formula, coefficients};
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::{Better, Metrics, metric_named};
 use crate::model::{Manifest, Model};
@@ -61,13 +66,19 @@ pub struct Prepared {
     pub decisions: Vec<String>,
     model: Model,
     training: TrainOptions,
-    data: Rows,
-    validation: Option<Rows>,
+    data: Data,
 }
 
 /// Trains a network on a table with one thread and no progress shown.
 pub fn fit(table: &Table, options: &FitOptions) -> Result<Fitted, FitError> {
     prepare(table, options)?.train(Watcher { threads: 1, interrupt: None, epoch: &mut |_| {} })
+}
+
+/// The rows in which no column of a formula is missing.
+fn complete_rows(table: &Table, schema: &Schema, columns: &[String]) -> Result<Vec<u32>, FitError> {
+    let columns = columns.iter().map(|name| number_column(table, schema, name)).collect::<Result<Vec<_>, _>>()?;
+    let complete = |row: &u32| columns.iter().all(|column| !column[*row as usize].is_nan());
+    Ok((0..table.rows() as u32).filter(complete).collect())
 }
 
 /// Where the validation rows come from.
@@ -81,21 +92,40 @@ enum ValidationRows {
 pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
     let mut decisions = table.notes.clone();
     let schema = Schema::infer(table, &infer_options(options)?)?;
-    let target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
+    let mut target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
+    // A formula gives one number, so integers that might be classes are taken as quantities.
+    let is_number = matches!(schema.column(&options.target)?.kind, Kind::Number { .. });
+    if options.formula.is_some() && options.task.is_none() && is_number && target.task.classes().len() > 2 {
+        target = Target::infer(table, &schema, &options.target, Some(TaskName::Regression))?;
+        target.reason = "a formula gives a number".to_string();
+    }
     decisions.push(describe_target(&target));
     let present = target.present(table, &schema)?;
     if present.len() < table.rows() {
         decisions.push(format!("left out: {} without a target", counted(table.rows() - present.len(), "row", "rows")));
     }
     let table = if present.len() < table.rows() { &table.select_rows(&present) } else { table };
+    let mut formula = Formula::read(options, &schema)?;
+    let complete = formula.as_ref().map(|formula| complete_rows(table, &schema, &formula.columns)).transpose()?;
+    let complete = complete.filter(|complete| complete.len() < table.rows());
+    if let Some(complete) = &complete {
+        let count = counted(table.rows() - complete.len(), "row", "rows");
+        decisions.push(format!("left out: {count} with a missing cell in a column of the formula"));
+    }
+    let table = complete.map(|rows| table.select_rows(&rows)).map_or(Cow::Borrowed(table), Cow::Owned);
     let early = options.resolve(&target.task, table.rows(), 0);
-    let (table, validation) = split(table, &schema, &target, &early)?;
+    let (table, validation) = split(&table, &schema, &target, &early)?;
     let schema = schema.learn(&table)?;
-    let left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
+    let mut left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
         .into_iter()
         .flatten()
         .collect();
-    describe_columns(&schema, &left_out, &mut decisions);
+    if let Some(formula) = &formula {
+        options.check_formula()?;
+        left_out = schema.columns.iter().map(|c| c.name.as_str()).filter(|c| !formula.reads(c)).collect();
+    } else {
+        describe_columns(&schema, &left_out, &mut decisions);
+    }
     let derived = split_derived(&options.inputs)?;
     let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.max_levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
@@ -103,15 +133,18 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let training = resolved.training(&target.task)?;
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();
-    let (centre, factor) =
-        if classes == 0 && !exponential { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
-    let mlp = network_shape(&resolved, inputs.features.len(), classes)?;
+    let scales = classes == 0 && !exponential && formula.is_none();
+    let (centre, factor) = if scales { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
+    let network = match &mut formula {
+        Some(formula) => formula.network(&inputs.features, classes)?,
+        None => network_shape(&resolved, inputs.features.len(), classes)?.build(training.seed)?,
+    };
     let model = Model {
         schema,
         target,
         inputs,
         encoder,
-        network: mlp.build(training.seed)?,
+        network,
         head: head(classes, exponential, centre, factor)?,
         target_scale: (centre, factor),
         manifest: Manifest {
@@ -122,42 +155,89 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         },
         history: Vec::new(),
     };
-    decisions.push(format!(
-        "network {} with {} parameters, {} from {}",
-        shape_text(&model.network, &resolved),
-        model.network.parameter_count(),
-        counted(model.inputs.features.len(), "feature", "features"),
-        counted(
-            model.inputs.numbers.len() + model.inputs.categories.len() + model.inputs.derived.len(),
-            "input",
-            "inputs"
-        ),
-    ));
+    match formula {
+        Some(formula) => decisions.extend(formula.decisions),
+        None => {
+            decisions.push(describe_network(&model, &resolved));
+            decisions.extend(obstacles(&model.network));
+        }
+    }
     let class_weights = options.class_weight.as_deref();
     let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
-    let rows = |table: &Table| rows(&model, table, options, class_weights.as_deref(), &training.loss);
-    let data = rows(&table)?;
-    let validation = validation.as_ref().map(rows).transpose()?;
-    let validated = validation.as_ref().map_or("none".to_string(), |rows| rows.targets.len().to_string());
+    let validated = validation.as_ref().map_or("none".to_string(), |table| table.rows().to_string());
     decisions.push(format!("{} rows to train on, {validated} to validate on", table.rows()));
-    // A wrong `watch` is an error now, not after the first epoch.
-    watch(&resolved, &model, validation.as_ref())?;
-    Ok(Prepared { resolved, decisions, model, training, data, validation })
+    let tables = (&*table, validation.as_ref());
+    let weights = class_weights.as_deref();
+    let data = if training.double_precision {
+        Data::Double(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+    } else {
+        Data::Single(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+    };
+    Ok(Prepared { resolved, decisions, model, training, data })
 }
 
 impl Prepared {
     /// Trains the network.
     pub fn train(self, watcher: Watcher<'_>) -> Result<Fitted, FitError> {
-        let Prepared { resolved, decisions, mut model, mut training, data, validation } = self;
+        let Prepared { resolved, decisions, model, training, data } = self;
+        match data {
+            Data::Single(data) => data.fit(model, training, resolved, decisions, watcher),
+            Data::Double(data) => {
+                let mut fitted = data.fit(model, training.clone(), resolved, decisions, watcher)?;
+                let model = &mut fitted.model;
+                if fitted.resolved.formula.is_some() && !matches!(fitted.report.stop, StopReason::Diverged(_)) {
+                    model.manifest.coefficients = coefficients(&model.network, &data.train.encoded, &training)?;
+                }
+                Ok(fitted)
+            }
+        }
+    }
+}
+
+/// The rows that training sees, in the precision of the run.
+enum Data {
+    Single(Split<f32>),
+    Double(Split<f64>),
+}
+
+/// Training and validation rows.
+struct Split<D> {
+    train: Rows<D>,
+    validation: Option<Rows<D>>,
+}
+
+impl<D: Real> Split<D> {
+    fn new(
+        model: &Model,
+        (train, validation): (&Table, Option<&Table>),
+        options: &FitOptions,
+        class_weights: Option<&[f64]>,
+        loss: &Loss,
+    ) -> Result<Self, FitError> {
+        let rows = |table| rows(model, table, options, class_weights, loss);
+        let split = Split { train: rows(train)?, validation: validation.map(rows).transpose()? };
+        // A wrong `watch` is an error now, not after the first epoch.
+        watch(options, model, split.validation.as_ref())?;
+        Ok(split)
+    }
+
+    fn fit(
+        &self,
+        mut model: Model,
+        mut training: TrainOptions,
+        resolved: FitOptions,
+        decisions: Vec<String>,
+        watcher: Watcher<'_>,
+    ) -> Result<Fitted, FitError> {
         training.threads = watcher.threads;
         training.interrupt = watcher.interrupt;
-        let watched = watch(&resolved, &model, validation.as_ref())?;
-        let report = train(&mut model.network, &data.encoded, &watched, &training, watcher.epoch)?;
+        let watched = watch(&resolved, &model, self.validation.as_ref())?;
+        let report = train(&mut model.network, &self.train.encoded, &watched, &training, watcher.epoch)?;
         drop(watched);
-        let judge = |rows: &Rows| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
-        let train_metrics = judge(&data)?;
-        let validation_metrics = validation.as_ref().map(judge).transpose()?;
-        let rows = (data.targets.len(), validation.map_or(0, |rows| rows.targets.len()));
+        let judge = |rows: &Rows<D>| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
+        let train_metrics = judge(&self.train)?;
+        let validation_metrics = self.validation.as_ref().map(judge).transpose()?;
+        let rows = (self.train.targets.len(), self.validation.as_ref().map_or(0, |rows| rows.targets.len()));
         // Without times: equal trainings give equal files.
         model.history = report.history.iter().map(|e| Epoch { seconds: 0.0, ..e.clone() }).collect();
         model.manifest.rows = rows;
@@ -178,6 +258,9 @@ pub struct Summary<'a> {
     pub task: &'static str,
     /// The number of parameters of the network.
     pub parameters: usize,
+    /// The fitted numbers of a formula.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub coefficients: &'a [Coefficient],
     /// Epochs done.
     pub epochs: usize,
     /// The epoch whose weights were kept.
@@ -219,6 +302,7 @@ impl Fitted {
             schema: "backpass.train/1",
             task: self.model.target.task.name(),
             parameters: self.model.network.parameter_count(),
+            coefficients: &self.model.manifest.coefficients,
             epochs: self.report.history.len(),
             best_epoch: self.report.best_epoch,
             stop_reason: self.report.stop.name(),
@@ -257,70 +341,6 @@ fn task_name(options: &FitOptions) -> Result<Option<TaskName>, FitError> {
         Some("classification") => Ok(Some(TaskName::Classification)),
         Some("regression") => Ok(Some(TaskName::Regression)),
         Some(found) => Err(FitError::choice("--task", found, "classification or regression")),
-    }
-}
-
-fn describe_target(target: &Target) -> String {
-    let what = match &target.task {
-        Task::Binary { classes } | Task::Multiclass { classes } => {
-            let shown: Vec<&str> = classes.iter().take(10).map(String::as_str).collect();
-            let more = if classes.len() > 10 { ", …" } else { "" };
-            format!("classification into {} classes ({}{more})", classes.len(), shown.join(", "))
-        }
-        Task::Regression => "regression".to_string(),
-    };
-    format!("target `{}`: {what}, because: {}", target.name, target.reason)
-}
-
-/// One line for each column that is not used as it looks, and one for the rest.
-fn describe_columns(schema: &Schema, left_out: &[&str], decisions: &mut Vec<String>) {
-    let columns: Vec<_> = schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str())).collect();
-    let count = |test: fn(&Kind) -> bool| columns.iter().filter(|c| test(&c.kind)).count();
-    let kinds = [
-        (count(|k| matches!(k, Kind::Number { .. })), "number", "numbers"),
-        (count(|k| matches!(k, Kind::Category { .. })), "category", "categories"),
-        (count(|k| matches!(k, Kind::Date { .. })), "date", "dates"),
-    ];
-    let there = kinds.iter().filter(|(n, ..)| *n > 0);
-    let texts: Vec<String> = there.map(|&(n, one, many)| counted(n, one, many)).collect();
-    decisions.push(format!("input columns: {}", texts.join(", ")));
-    let constant = columns.iter().filter(|c| matches!(c.kind, Kind::Constant)).count();
-    let many = constant > 8;
-    for column in &columns {
-        match column.kind {
-            Kind::Constant if many => {}
-            _ if !column.kind.is_input() => {
-                decisions.push(format!("`{}` is set aside: {}", column.name, column.reason));
-            }
-            _ if column.missing > 0 => {
-                decisions.push(format!(
-                    "`{}`: {}, filled in and marked",
-                    column.name,
-                    counted(column.missing, "missing cell", "missing cells")
-                ));
-            }
-            _ => {}
-        }
-        if let Some(warning) = &column.warning {
-            decisions.push(format!("`{}`: {warning}", column.name));
-        }
-    }
-    if many {
-        decisions.push(format!("{constant} constant columns are set aside"));
-    }
-}
-
-/// `1 row`, `2 rows`.
-pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
-fn describe_rare_levels(categories: &[CategoryInput], schema: &Schema, decisions: &mut Vec<String>) {
-    for category in categories.iter().filter(|c| c.other) {
-        let all = schema.column(&category.name).map_or(0, |column| column.distinct);
-        let (name, own) = (&category.name, category.levels.len());
-        decisions
-            .push(format!("`{name}`: the {own} most frequent of {all} levels get an input each, the rest share one"));
     }
 }
 
@@ -429,31 +449,24 @@ fn network_shape(options: &FitOptions, features: usize, classes: usize) -> Resul
     Ok(Mlp { inputs: features, layers })
 }
 
-/// `13-64-64-3`.
-fn shape_text(network: &Network, options: &FitOptions) -> String {
-    let hidden = options.hidden_sizes().unwrap_or_default();
-    let sizes = std::iter::once(network.inputs()).chain(hidden).chain([network.outputs()]);
-    sizes.map(|n| n.to_string()).collect::<Vec<_>>().join("-")
-}
-
 /// The rows of a table as training sees them, with their targets as the table has them.
-struct Rows {
-    encoded: Dataset,
+struct Rows<D> {
+    encoded: Dataset<D>,
     targets: Vec<f64>,
 }
 
 /// The features, targets and weights of a table's rows, for a model whose encoder is built.
-fn rows(
+fn rows<D: Real>(
     model: &Model,
     table: &Table,
     options: &FitOptions,
     class_weights: Option<&[f64]>,
     loss: &Loss,
-) -> Result<Rows, FitError> {
+) -> Result<Rows<D>, FitError> {
     let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
     let targets = model.targets(table)?;
     let (centre, factor) = model.target_scale;
-    let y: Vec<f32> = targets.iter().map(|v| ((v - centre) / factor) as f32).collect();
+    let y: Vec<D> = targets.iter().map(|v| D::from_f64((v - centre) / factor)).collect();
     if let Some((row, expected)) = loss.refuses(&y, model.network.outputs()) {
         let (file, place, name) = (table.name.clone(), table.place(row).to_string(), model.target.name.clone());
         let (value, loss) = (targets[row], loss.choice().name);
@@ -501,7 +514,11 @@ fn class_weights_of(how: &str, model: &Model, table: &Table) -> Result<Vec<f64>,
 }
 
 /// The metrics to follow on the validation rows: the main one of the task, and the one that decides.
-fn watch<'a>(options: &FitOptions, model: &Model, rows: Option<&'a Rows>) -> Result<Validation<'a>, FitError> {
+fn watch<'a, D: Real>(
+    options: &FitOptions,
+    model: &Model,
+    rows: Option<&'a Rows<D>>,
+) -> Result<Validation<'a, D>, FitError> {
     const CLASSES: &[&str] = &["accuracy", "balanced_accuracy", "log_loss", "roc_auc", "f1", "average_precision"];
     const NUMBERS: &[&str] = &["rmse", "mae", "r2", "mape"];
     let watched = options.watch.as_deref().unwrap_or("loss");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backpass::autodiff::DifferentiateError;
 use backpass::builder::BuildErrors;
 use backpass::compile::CompileError;
 use backpass::nn::NetworkError;
@@ -29,6 +30,19 @@ pub enum FitError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A row that is not there.
+    #[error("{file} has {rows} row(s), there is no row {}\nhelp: rows are counted from 1, without the header", .row + 1)]
+    NoSuchRow {
+        /// The table.
+        file: String,
+        /// The row asked for, counted from 0.
+        row: usize,
+        /// The number of rows.
+        rows: usize,
+    },
+    /// A derivative that cannot be taken.
+    #[error(transparent)]
+    Differentiate(#[from] DifferentiateError),
     /// A wrong choice of activation, loss, optimiser, schedule or initialisation.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -39,6 +53,18 @@ pub enum FitError {
         name: String,
         /// What is wrong with it.
         source: ParseErrors,
+    },
+    /// A formula that cannot be read.
+    #[error("--formula:\n{source}")]
+    FormulaText {
+        /// What is wrong with it.
+        source: ParseErrors,
+    },
+    /// A formula that cannot be fitted.
+    #[error("--formula: {problem}")]
+    Formula {
+        /// What is wrong with it.
+        problem: String,
     },
     /// A derived input whose value is not a number in some row.
     #[error(
@@ -98,6 +124,14 @@ pub enum FitError {
         file: String,
         /// Why each column is set aside.
         reasons: String,
+    },
+    /// A network that is no single linear map.
+    #[error(
+        "the network does not collapse: {obstacle}\nhelp: `backpass train DATA --activation identity` makes one that does"
+    )]
+    NotLinear {
+        /// What keeps its layers apart.
+        obstacle: String,
     },
     /// Too few rows for a split.
     #[error(
@@ -208,10 +242,17 @@ impl FitError {
                 ErrorKind::Data => FitErrorKind::Data,
                 ErrorKind::Io => FitErrorKind::Io,
             },
-            FitError::Choice { .. } | FitError::Spec(_) | FitError::Network(_) | FitError::Expression { .. } => {
+            FitError::NoSuchRow { .. } | FitError::Differentiate(_) => FitErrorKind::Usage,
+            FitError::Choice { .. }
+            | FitError::Spec(_)
+            | FitError::Network(_)
+            | FitError::Expression { .. }
+            | FitError::FormulaText { .. }
+            | FitError::NotLinear { .. }
+            | FitError::Formula { .. } => FitErrorKind::Usage,
+            FitError::Train(TrainError::Option { .. } | TrainError::Spec(_) | TrainError::Network(_)) => {
                 FitErrorKind::Usage
             }
-            FitError::Train(TrainError::Option { .. } | TrainError::Spec(_)) => FitErrorKind::Usage,
             FitError::Exists { .. } => FitErrorKind::Usage,
             FitError::MixesRows { .. } => FitErrorKind::Usage,
             FitError::DerivedValue { .. }

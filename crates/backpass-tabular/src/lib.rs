@@ -24,13 +24,18 @@
 //! ```
 
 mod date;
+mod decisions;
 mod encode;
 mod error;
+mod explain;
 mod file;
 mod fit;
 mod fit_error;
+mod formula;
 mod generate;
 mod infer;
+mod landscape;
+mod linear_map;
 pub mod metrics;
 mod model;
 mod number;
@@ -47,11 +52,15 @@ mod write;
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
+pub use explain::Explained;
 pub use file::{check_writable, write_file};
 pub use fit::{Fitted, Prepared, Summary, Watcher, fit, prepare};
 pub use fit_error::{FitError, FitErrorKind, ModelProblem};
+pub use formula::Coefficient;
 pub use generate::{DATA_SETS, DataSet};
 pub use infer::{InferOptions, KindName, MISSING};
+pub use landscape::LandscapeError;
+pub use linear_map::LinearMap;
 pub use metrics::Metrics;
 pub use model::{Manifest, Model, Predictions};
 pub use number::Notation;

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use backpass::graph::Graph;
 use backpass::nn::Network;
 use backpass::train::{Epoch, Predictor};
+use backpass_kernels::Real;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::encode::{CHUNK, Inputs, Surprises, features};
 use crate::fit_error::FitError;
+use crate::formula::Coefficient;
 use crate::metrics::{self, Metrics};
 use crate::options::FitOptions;
 use crate::runner::Runner;
@@ -53,6 +55,9 @@ pub struct Manifest {
     pub options: FitOptions,
     /// Every decision taken, in words.
     pub decisions: Vec<String>,
+    /// The fitted numbers of a formula.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coefficients: Vec<Coefficient>,
     /// Why training stopped, in one word.
     pub stop_reason: String,
     /// Why training stopped, with the evidence.
@@ -105,8 +110,16 @@ impl Model {
 
     /// Predicts every row of a table that has the model's input columns; others are passed over.
     pub fn predict(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
-        let (x, surprises) = self.features(table)?;
-        let outputs = Predictor::<f32>::new(&self.network, threads)?.predict(&x);
+        // What was trained in f64 predicts in f64.
+        match self.manifest.options.precision.as_deref() {
+            Some("f64") => self.predict_in::<f64>(table, threads),
+            _ => self.predict_in::<f32>(table, threads),
+        }
+    }
+
+    fn predict_in<D: Real>(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
+        let (x, surprises) = features::<D>(table, &self.schema, &self.inputs, &self.encoder)?;
+        let outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
         let values = self.head_values(&outputs)?;
         Ok(Predictions { values, classes: self.target.task.classes().to_vec(), surprises })
     }
@@ -157,14 +170,14 @@ impl Model {
     }
 
     /// From network outputs to probabilities or predictions.
-    pub(crate) fn head_values(&self, outputs: &[f32]) -> Result<Vec<f64>, FitError> {
+    pub(crate) fn head_values<D: Real>(&self, outputs: &[D]) -> Result<Vec<f64>, FitError> {
         let width = self.network.outputs();
         let output = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
         let rows = outputs.len() / width;
         let mut runner = Runner::new(&self.head, CHUNK.min(rows.max(1)))?;
         let mut values = Vec::new();
         for chunk in outputs.chunks(CHUNK * width) {
-            let y: Vec<f64> = chunk.iter().map(|&v| f64::from(v)).collect();
+            let y: Vec<f64> = chunk.iter().map(|v| v.to_f64()).collect();
             values.extend_from_slice(runner.run(chunk.len() / width, &[("y", &y)], output)?);
         }
         Ok(values)
@@ -182,8 +195,8 @@ impl Model {
     }
 
     /// Metrics on encoded rows.
-    pub(crate) fn judge(&self, x: &[f32], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
-        let outputs = Predictor::<f32>::new(&self.network, threads)?.predict(x);
+    pub(crate) fn judge<D: Real>(&self, x: &[D], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
+        let outputs = Predictor::<D>::new(&self.network, threads)?.predict(x);
         self.metrics(&self.head_values(&outputs)?, targets)
     }
 }

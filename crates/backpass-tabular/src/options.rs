@@ -73,6 +73,19 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<String>,
 
+    /// A formula to fit in place of a network, such as "a*exp(-b*x) + c": columns are its inputs, other names are trained
+    #[cfg_attr(feature = "clap", arg(long, value_name = "EXPR", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+
+    /// Where a parameter of the formula starts, if not at 1
+    #[cfg_attr(
+        feature = "clap",
+        arg(long = "start", value_name = "NAME=VALUE", allow_hyphen_values = true, help_heading = "Network")
+    )]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<String>,
+
     /// Neurons of the hidden layers, such as 64,64; none for a single layer
     #[cfg_attr(feature = "clap", arg(long, value_name = "N,N,…|none", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +215,15 @@ pub struct FitOptions {
     pub precision: Option<String>,
 }
 
+fn text(text: &str) -> Option<String> {
+    Some(text.to_string())
+}
+
+/// Whether an optimiser takes the full batch and searches the lengths of its steps.
+fn searches(optimizer: &Optimizer) -> bool {
+    matches!(optimizer, Optimizer::Lbfgs(_) | Optimizer::LevenbergMarquardt(_))
+}
+
 /// How numbers are brought to one scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scaling {
@@ -230,8 +252,8 @@ impl FitOptions {
         take!(
             task, scaling, max_levels, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
             learning_rate, schedule, warm_up, batch_size, epochs, patience, min_improvement, time_budget, stop_at, l1,
-            l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision;
-            target, types, drop, inputs, missing
+            l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision, formula;
+            target, types, drop, inputs, missing, start
         );
         self
     }
@@ -257,7 +279,9 @@ impl FitOptions {
             Task::Multiclass { .. } => "softmax_cross_entropy",
             Task::Regression => "squared",
         };
-        let text = |t: &str| Some(t.to_string());
+        if self.formula.is_some() {
+            return self.clone().or(self.formula_defaults(task, loss)).consistent(self);
+        }
         // The narrower the network, the larger the steps it bears under Adam, and the less it can spare a neuron.
         let given = self.hidden.is_some().then(|| self.hidden_sizes().unwrap_or_default());
         let narrowest = given.map_or(width, |sizes| sizes.into_iter().min().unwrap_or(1));
@@ -293,25 +317,54 @@ impl FitOptions {
             precision: text("f32"),
             ..FitOptions::default()
         };
-        let mut resolved = self.clone().or(defaults);
-        // Values that follow from another choice than the default one.
+        self.clone().or(defaults).consistent(self)
+    }
+
+    /// What is chosen where nothing is said about the fit of a formula: all rows, exact steps, until it converges.
+    fn formula_defaults(&self, task: &Task, loss: &str) -> FitOptions {
+        let curved = |loss: &str| !loss.starts_with("absolute") && !loss.starts_with("quantile");
+        let optimizer = if curved(self.loss.as_deref().unwrap_or(loss)) { "levenberg_marquardt" } else { "lbfgs" };
+        FitOptions {
+            scaling: text("none"),
+            validation: text("none"),
+            watch: text("loss"),
+            loss: text(loss),
+            optimizer: text(optimizer),
+            schedule: text("constant"),
+            warm_up: Some(0.0),
+            batch_size: text("full"),
+            epochs: Some(1000),
+            patience: Some(0),
+            min_improvement: Some(0.0),
+            l1: Some(0.0),
+            l2: Some(0.0),
+            label_smoothing: (!matches!(task, Task::Regression)).then_some(0.0),
+            seed: Some(0),
+            precision: text("f64"),
+            ..FitOptions::default()
+        }
+    }
+
+    /// Sets the values that follow from another choice than the default one, where nothing is `given`.
+    fn consistent(self, given: &FitOptions) -> FitOptions {
+        let mut resolved = self;
         if let Ok(optimizer) = Optimizer::parse(resolved.optimizer.as_deref().unwrap_or_default()) {
-            if self.learning_rate.is_none() && self.optimizer.is_some() {
+            if given.learning_rate.is_none() && (given.optimizer.is_some() || given.formula.is_some()) {
                 resolved.learning_rate = Some(optimizer.default_learning_rate());
             }
             resolved.weight_decay = resolved.weight_decay.or(Some(optimizer.default_weight_decay()));
-            if matches!(optimizer, Optimizer::Lbfgs(_)) {
-                resolved.dropout = self.dropout.or(Some(0.0));
+            if searches(&optimizer) {
+                resolved.dropout = given.dropout.or(given.formula.is_none().then_some(0.0));
                 // Its steps are of the full batch and of a length that it searches.
-                resolved.batch_size = self.batch_size.clone();
-                resolved.learning_rate = self.learning_rate;
-                resolved.schedule = self.schedule.clone();
-                resolved.warm_up = self.warm_up;
-                resolved.weight_decay = self.weight_decay;
+                resolved.batch_size = given.batch_size.clone();
+                resolved.learning_rate = given.learning_rate;
+                resolved.schedule = given.schedule.clone();
+                resolved.warm_up = given.warm_up;
+                resolved.weight_decay = given.weight_decay;
             }
         }
-        // The loss may say its smoothing itself.
-        if self.label_smoothing.is_none() && self.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
+        // The loss may say its smoothing itgiven.
+        if given.label_smoothing.is_none() && given.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
             resolved.label_smoothing = None;
         }
         resolved
@@ -388,13 +441,37 @@ impl FitOptions {
         Ok(self.init.as_deref().map(Init::parse).transpose()?)
     }
 
+    /// Refuses what shapes a network where a formula stands in its place.
+    pub(crate) fn check_formula(&self) -> Result<(), FitError> {
+        let number = |value: Option<f64>| value.map(|v| v.to_string());
+        let given = [
+            ("--hidden", self.hidden.clone()),
+            ("--activation", self.activation.clone()),
+            ("--init", self.init.clone()),
+            ("--dropout", number(self.dropout)),
+            ("--input", self.inputs.first().cloned()),
+            ("--scaling", self.scaling.clone().filter(|how| how != "none")),
+            ("--precision", self.precision.clone().filter(|how| how != "f64")),
+        ];
+        match given.into_iter().find_map(|(option, value)| value.map(|value| (option, value))) {
+            Some((option, found)) => Err(FitError::choice(option, &found, "possible with --formula")),
+            None => Ok(()),
+        }
+    }
+
     /// The options of training; every field has been resolved.
     pub(crate) fn training(&self, task: &Task) -> Result<TrainOptions, FitError> {
         let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
         let (wanted, expected) = match task {
-            Task::Binary { .. } => (Targets::Probabilities, "binary_cross_entropy for a target with two classes"),
-            Task::Multiclass { .. } => (Targets::Classes, "softmax_cross_entropy for a target with several classes"),
-            Task::Regression => (Targets::Numbers, "squared, absolute, huber, poisson or quantile for a number"),
+            Task::Binary { .. } => {
+                (Targets::Probabilities, "possible for a target with two classes; use binary_cross_entropy")
+            }
+            Task::Multiclass { .. } => {
+                (Targets::Classes, "possible for a target with several classes; use softmax_cross_entropy")
+            }
+            Task::Regression => {
+                (Targets::Numbers, "possible for a number; use squared, absolute, huber, poisson or quantile")
+            }
         };
         if loss.targets() != wanted {
             return Err(FitError::choice("--loss", loss.choice().name, expected));
@@ -422,8 +499,17 @@ impl FitOptions {
             Some(text) => return Err(FitError::choice("--precision", text, "f32 or f64")),
         };
         let optimizer = Optimizer::parse(self.optimizer.as_deref().unwrap_or_default())?;
-        if let (Optimizer::Lbfgs(_), Some((option, found))) = (&optimizer, self.meant_for_steps()) {
-            let expected = "possible with lbfgs, whose steps are of the full batch and of a length that it searches";
+        if searches(&optimizer)
+            && let Some((option, found)) = self.meant_for_steps()
+        {
+            let expected = match optimizer {
+                Optimizer::Lbfgs(_) => {
+                    "possible with lbfgs, whose steps are of the full batch and of a length that it searches"
+                }
+                _ => {
+                    "possible with levenberg_marquardt, whose steps are of the full batch and of a length that it searches"
+                }
+            };
             return Err(FitError::choice(option, &found, expected));
         }
         let defaults = TrainOptions::default();

@@ -107,7 +107,7 @@ fn nonsense_is_refused_in_words() {
         (|o| o.dropout = Some(1.0), "--dropout: `1` is not at least 0 and less than 1"),
         (
             |o| o.loss = Some("squared".into()),
-            "--loss: `squared` is not softmax_cross_entropy for a target with several classes",
+            "--loss: `squared` is not possible for a target with several classes; use softmax_cross_entropy",
         ),
         (|o| o.optimizer = Some("adma".into()), "there is no optimiser `adma`\nhelp: did you mean `adam`?"),
         (|o| o.learning_rate = Some(-1.0), "the learning rate is -1, it must be a number greater than 0"),

@@ -4,7 +4,7 @@
 //! sums broadcast dimensions back, accumulates without starting from zeros, and stamps scope and origin. What it adds is
 //! ordinary nodes, so differentiating twice just works.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::array::Array;
 use crate::builder::{BuildErrors, Builder, Expr};
@@ -116,7 +116,8 @@ pub fn vjp<'b>(
     for (result, seed) in seeds {
         same_shape("the result", *result, *seed)?;
     }
-    let stop = |id| variables.iter().any(|v| v.id() == id);
+    let ends: HashSet<NodeId> = variables.iter().map(|v| v.id()).collect();
+    let stop = |id| ends.contains(&id);
     let pulled = pull(builder, seeds, variables, stop)?;
     if let Some((flow, reason)) = pulled.flows.iter().find_map(|f| match f.value {
         Flowing::None(reason) => Some((f, reason)),
@@ -298,9 +299,19 @@ pub fn hessian(
     variable: NodeId,
     point: &[(&str, &Array)],
 ) -> Result<Array, DifferentiateError> {
+    mixed_hessian(graph, loss, (variable, variable), point)
+}
+
+/// The value of the second derivative of a scalar with respect to two variables: sizes of the first, then of the second.
+pub fn mixed_hessian(
+    graph: &Graph,
+    loss: NodeId,
+    (first, second): (NodeId, NodeId),
+    point: &[(&str, &Array)],
+) -> Result<Array, DifferentiateError> {
     let builder = Builder::from_graph(graph.clone());
-    let slope = gradient(builder.expr(loss), &[builder.expr(variable)])?[0].id();
-    jacobian(&builder.finish()?, slope, variable, point)
+    let slope = gradient(builder.expr(loss), &[builder.expr(first)])?[0].id();
+    jacobian(&builder.finish()?, slope, second, point)
 }
 
 fn fixed(what: &'static str, shape: &Shape) -> Result<Vec<usize>, DifferentiateError> {

@@ -162,6 +162,28 @@ impl Builder {
         self.stamped(scope, origin, body)
     }
 
+    /// Adds a copy of `graph` to the current scope and gives its outputs by name. Its inputs become the values given for
+    /// their names; inputs without one, and parameters, keep their names.
+    pub fn embed<'b>(&'b self, graph: &Graph, inputs: &[(&str, Expr<'b>)]) -> Vec<(String, Expr<'b>)> {
+        let mut scopes = vec![self.current_scope()];
+        for scope in graph.scopes().iter().skip(1) {
+            scopes.push(self.scope_in(scopes[scope.parent.index()], &scope.name, scope.kind));
+        }
+        let mut copies: Vec<Expr<'b>> = Vec::with_capacity(graph.nodes().len());
+        for node in graph.nodes() {
+            let given =
+                inputs.iter().find(|(name, _)| matches!(node.op, Op::Input(_)) && node.name.as_deref() == Some(*name));
+            let args: Vec<Expr<'b>> = node.args.iter().map(|arg| copies[arg.index()]).collect();
+            copies.push(match given {
+                Some((_, value)) => *value,
+                None => self.stamped(scopes[node.scope.index()], node.origin, || {
+                    self.push_named(node.op.clone(), &args, node.name.clone())
+                }),
+            });
+        }
+        graph.outputs().iter().map(|(name, id)| (name.clone(), copies[id.index()])).collect()
+    }
+
     /// The scope into which nodes go.
     pub(crate) fn current_scope(&self) -> ScopeId {
         self.state.borrow().scope.unwrap_or(ScopeId::ROOT)

@@ -334,6 +334,11 @@ impl Graph {
         self.nodes[node.index()].name = Some(name.into());
     }
 
+    /// Moves a node to another scope.
+    pub(crate) fn set_scope(&mut self, node: NodeId, scope: ScopeId) {
+        self.nodes[node.index()].scope = scope;
+    }
+
     /// The node of a named result.
     pub fn output(&self, name: &str) -> Option<NodeId> {
         self.outputs.iter().find(|(n, _)| n == name).map(|(_, id)| *id)

@@ -1,5 +1,7 @@
 //! The reference interpreter: slow, obvious, f64, and it keeps every value. It defines what a graph means.
 
+use std::collections::{HashMap, HashSet};
+
 use backpass_kernels::Real;
 
 use crate::array::Array;
@@ -38,6 +40,14 @@ pub enum InterpretError {
         /// A name that is there and looks alike.
         suggestion: Option<String>,
     },
+    /// More elements than memory holds.
+    #[error("all values together have more than 2^28 elements, {node} alone has {elements}\nhelp: take smaller arrays")]
+    TooLarge {
+        /// The node that is too much.
+        node: String,
+        /// Its elements.
+        elements: usize,
+    },
     /// Two inputs whose numbers of rows differ.
     #[error("`{name}` has {found} row(s), other inputs have {expected}")]
     Rows {
@@ -49,6 +59,9 @@ pub enum InterpretError {
         found: usize,
     },
 }
+
+/// The most elements of all values together: 2 GiB of f64.
+const MOST_ELEMENTS: usize = 1 << 28;
 
 fn hint(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map_or(String::new(), |s| format!("\nhelp: did you mean `{s}`?"))
@@ -98,17 +111,19 @@ fn interpret_with(
 ) -> Result<Trace, InterpretError> {
     let leaf = |id: NodeId| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_));
     let leaves: Vec<NodeId> = graph.ids().filter(|&id| leaf(id)).collect();
+    let names: HashSet<&str> = leaves.iter().map(|&id| graph.name(id)).collect();
     for (name, _) in values {
-        if !leaves.iter().any(|&id| graph.name(id) == *name) {
+        if !names.contains(name) {
             let suggestion = closest(name, leaves.iter().map(|&id| graph.name(id))).map(str::to_string);
             return Err(InterpretError::Unknown { name: (*name).to_string(), suggestion });
         }
     }
+    let values: HashMap<&str, &Array> = values.iter().rev().copied().collect();
     let mut rows = None;
     let mut given = vec![None; graph.nodes().len()];
     for id in leaves {
         let (name, shape) = (graph.name(id), graph.shape(id));
-        let Some((_, value)) = values.iter().find(|(n, _)| *n == name) else {
+        let Some(&value) = values.get(name) else {
             return Err(InterpretError::Missing { name: name.to_string(), shape: shape.clone() });
         };
         let fits = |(dim, &size): (&Dim, &usize)| matches!(dim, Dim::Batch) || *dim == Dim::Fixed(size);
@@ -123,9 +138,17 @@ fn interpret_with(
                 return Err(InterpretError::Rows { name: name.to_string(), expected, found });
             }
         }
-        given[id.index()] = Some(*value);
+        given[id.index()] = Some(value);
     }
     let rows = rows.unwrap_or(1);
+    let mut total = 0usize;
+    for id in graph.ids() {
+        let elements = graph.shape(id).extent().at(rows);
+        total = total.saturating_add(elements);
+        if total > MOST_ELEMENTS {
+            return Err(InterpretError::TooLarge { node: graph.describe(id), elements });
+        }
+    }
     let mut trace: Vec<Array> = Vec::with_capacity(graph.nodes().len());
     for (node, given) in graph.nodes().iter().zip(given) {
         let value = match given {

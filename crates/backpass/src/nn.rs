@@ -331,6 +331,34 @@ impl Network {
     }
 }
 
+/// A layer in the graph of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerNodes {
+    /// Its name.
+    pub name: String,
+    /// The weighted sums; the same as the output where there is no activation.
+    pub sum: NodeId,
+    /// What it gives on.
+    pub output: NodeId,
+}
+
+/// The layers of a network, in the order of their outputs: what a scope of a layer computes last is its output, and if
+/// that is an activation, the activation's operand are the weighted sums.
+pub fn layers(graph: &Graph) -> Vec<LayerNodes> {
+    let mut last: BTreeMap<usize, NodeId> = BTreeMap::new();
+    for id in graph.ids() {
+        last.insert(graph.node(id).scope.index(), id);
+    }
+    let layer = |(scope, output): (usize, NodeId)| {
+        let (scope, node) = (&graph.scopes()[scope], graph.node(output));
+        let sum = if node.op.info().category == Category::Activation { node.args[0] } else { output };
+        (scope.kind == ScopeKind::Layer).then(|| LayerNodes { name: scope.name.clone(), sum, output })
+    };
+    let mut layers: Vec<LayerNodes> = last.into_iter().filter_map(layer).collect();
+    layers.sort_by_key(|layer| layer.output);
+    layers
+}
+
 /// The input called `name`.
 pub(crate) fn input(graph: &Graph, name: &str) -> Option<NodeId> {
     graph.inputs().find(|&id| graph.name(id) == name)
@@ -362,6 +390,16 @@ mod tests {
             let one = Array::new(&[1, 3], x.data()[row * 3..row * 3 + 3].to_vec()).unwrap();
             assert_eq!(run(&one).data(), &batch.data()[row * 2..row * 2 + 2]);
         }
+    }
+
+    #[test]
+    fn layers_are_found_with_their_sums() {
+        let network = Mlp::new(3, &[5, 4], &Activation::parse("tanh").unwrap(), 2).build(3).unwrap();
+        let layers = layers(&network.graph);
+        let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(names, ["hidden1", "hidden2", "output"]);
+        assert_eq!(network.graph.node(layers[1].output).args, [layers[1].sum]);
+        assert_eq!((layers[2].output, layers[2].sum), (network.graph.output("y").unwrap(), layers[2].output));
     }
 
     #[test]

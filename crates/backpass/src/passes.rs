@@ -1,5 +1,9 @@
 //! Rewrites of a graph that keep its meaning: each is a plain function from graph to graph.
 
+mod collapse;
+
+pub use collapse::{Affine, affine, collapse};
+
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 

@@ -3,6 +3,12 @@
 //! Forward, a value flows along each edge; backward, a gradient flows against it. On every edge stand both numbers, and
 //! the local derivative by which one becomes the other.
 
+mod number;
+mod plots;
+
+pub use number::{GAP, array, array_within, number, shape};
+pub use plots::{Grid, InitRanges, Landscape, LayerRange, NeuronMap, Profile};
+
 use crate::array::Array;
 use crate::graph::ScopeKind;
 use crate::ops::Category;
@@ -150,8 +156,10 @@ pub struct View {
     pub edges: Vec<ViewEdge>,
     /// Frames; a parent comes before its children.
     pub groups: Vec<Group>,
-    /// The node whose derivative is taken, an index; none where no gradient is shown.
+    /// The result, an index.
     pub output: Option<usize>,
+    /// What is differentiated: `L` in ∂L/∂x. It may be something that follows the result. Empty where no gradient is shown.
+    pub of: String,
     /// The forward pass and then the backward pass, one node at a time; empty where there are no numbers.
     pub steps: Vec<Step>,
     /// What is remarkable about the whole, in whole sentences.
@@ -159,86 +167,18 @@ pub struct View {
 }
 
 impl View {
-    /// The edges that enter a node, as indices, in the order of the operands.
-    pub fn operands(&self, node: usize) -> Vec<usize> {
-        let mut edges: Vec<usize> = (0..self.edges.len()).filter(|&e| self.edges[e].to == node).collect();
-        edges.sort_by_key(|&e| self.edges[e].operand);
-        edges
+    /// For each node the edges that enter it, as indices, in the order of the operands.
+    pub fn entering(&self) -> Vec<Vec<usize>> {
+        let mut entering = vec![Vec::new(); self.nodes.len()];
+        self.edges.iter().enumerate().for_each(|(index, edge)| entering[edge.to].push(index));
+        entering.iter_mut().for_each(|edges| edges.sort_by_key(|&e| self.edges[e].operand));
+        entering
     }
-}
 
-/// A number with so many significant digits, for people: `0.0001` to `1000000` plainly, others as `1.5e-7`.
-pub fn number(value: f64, digits: usize) -> String {
-    if value == 0.0 {
-        return "0".to_string();
-    }
-    if !value.is_finite() {
-        return if value.is_nan() {
-            "NaN"
-        } else if value > 0.0 {
-            "inf"
-        } else {
-            "-inf"
-        }
-        .to_string();
-    }
-    let digits = digits.clamp(1, 17);
-    let scientific = format!("{value:.*e}", digits - 1);
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let short = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text.to_string(),
-    };
-    match exponent.parse::<i32>().unwrap_or(0) {
-        plain @ -4..=6 => short(&format!("{value:.*}", (digits as i32 - 1 - plain).max(0) as usize)),
-        _ => format!("{}e{exponent}", short(mantissa)),
-    }
-}
-
-/// An array for people: up to nine numbers in full, of a longer one its sizes and its first numbers.
-pub fn array(value: &Array, digits: usize) -> String {
-    const FULL: usize = 9;
-    const BEGINNING: usize = 4;
-    fn write(text: &mut String, sizes: &[usize], data: &[f64], digits: usize) {
-        let Some((&count, inner)) = sizes.split_first() else {
-            text.push_str(&number(data[0], digits));
-            return;
-        };
-        text.push('[');
-        for (i, part) in data.chunks((data.len() / count.max(1)).max(1)).enumerate() {
-            text.push_str(if i == 0 { "" } else { ", " });
-            write(text, inner, part, digits);
-        }
-        text.push(']');
-    }
-    if value.len() > FULL {
-        let first: Vec<String> = value.data()[..BEGINNING].iter().map(|&v| number(v, digits)).collect();
-        let sizes: Vec<String> = value.shape().iter().map(usize::to_string).collect();
-        return format!("[{}, … {} more] ({})", first.join(", "), value.len() - BEGINNING, sizes.join("×"));
-    }
-    let mut text = String::new();
-    write(&mut text, value.shape(), value.data(), digits);
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number;
-
-    #[test]
-    fn numbers_are_short_and_have_the_digits_asked_for() {
-        let of = |value| number(value, 4);
-        assert_eq!(of(0.5), "0.5");
-        assert_eq!(of(-0.0), "0");
-        assert_eq!(of(0.475_020_8), "0.475");
-        assert_eq!(of(-1.0 / 3.0), "-0.3333");
-        assert_eq!(of(99_999.6), "100000");
-        assert_eq!(of(1234.56), "1235");
-        assert_eq!(of(1e-4), "0.0001");
-        assert_eq!(of(1.234_56e-5), "1.235e-5");
-        assert_eq!(of(1e300), "1e300");
-        assert_eq!(of(f64::NAN), "NaN");
-        assert_eq!(of(f64::NEG_INFINITY), "-inf");
-        assert_eq!(number(std::f64::consts::PI, 17), "3.1415926535897931");
+    /// For each node the edges that leave it, as indices.
+    pub fn leaving(&self) -> Vec<Vec<usize>> {
+        let mut leaving = vec![Vec::new(); self.nodes.len()];
+        self.edges.iter().enumerate().for_each(|(index, edge)| leaving[edge.from].push(index));
+        leaving
     }
 }

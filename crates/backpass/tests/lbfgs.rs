@@ -187,5 +187,5 @@ fn dropout_is_refused() {
     mlp.layers[0].dropout = 0.5;
     let result =
         train(&mut mlp.build(1).unwrap(), &two_classes(5), &Validation::default(), &options("squared", 5), &mut |_| {});
-    assert!(matches!(result, Err(TrainError::Dropout)));
+    assert!(matches!(result, Err(TrainError::Dropout { .. })));
 }

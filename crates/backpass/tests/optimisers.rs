@@ -86,7 +86,7 @@ fn rule(optimizer: &Optimizer, p: f64, g: f64, m: &mut f64, v: &mut f64, t: i32,
         p - rate * mean / (square.sqrt() + eps)
     };
     match optimizer {
-        Optimizer::Sgd(_) | Optimizer::Lbfgs(_) => p - rate * g,
+        Optimizer::Sgd(_) | Optimizer::Lbfgs(_) | Optimizer::LevenbergMarquardt(_) => p - rate * g,
         Optimizer::Momentum(o) => {
             *m = o.momentum * *m + g;
             p - rate * *m

@@ -247,7 +247,7 @@ fn paths_without_derivative() {
 fn choices_that_cannot_be_read() {
     let message = |text: &str| Optimizer::parse(text).unwrap_err().to_string();
     assert_eq!(message("adan"), "there is no optimiser `adan`\nhelp: did you mean `adam`?");
-    let all = "sgd, momentum, nesterov, rmsprop, adam, adamw, lbfgs";
+    let all = "sgd, momentum, nesterov, rmsprop, adam, adamw, lbfgs, levenberg_marquardt";
     assert_eq!(message("xyzzy"), format!("there is no optimiser `xyzzy`\nhelp: choose one of {all}"));
     let help = "help: write a name, or name(parameter=number)";
     for text in ["adam(beta1)", "adam(beta1=", "adam(beta1=0.9", "adam(beta1=many)", "adam(beta1=nan)", "adam(eps=inf)"]

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use backpass::graph::Graph;
 use backpass::ops::Category;
 use backpass::text::expression;
-use backpass_tabular::{ColumnSchema, Kind, Manifest, Model};
+use backpass_tabular::{Coefficient, ColumnSchema, Kind, LinearMap, Manifest, Model};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, row};
 use crate::progress::EpochRecord;
 
@@ -25,6 +25,10 @@ pub struct Inspect {
     #[arg(long, conflicts_with = "graph")]
     json: bool,
 
+    /// Show the single linear map that layers without activation amount to, and check it
+    #[arg(long, conflicts_with = "graph")]
+    collapse: bool,
+
     /// Print the graphs as text: encoder, network and head
     #[arg(long)]
     graph: bool,
@@ -34,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   backpass inspect moons.backpass
   backpass inspect moons.backpass --graph
+  backpass inspect linear.backpass --collapse
   backpass inspect moons.backpass --json | jq .parameters";
 
 /// What `--json` prints.
@@ -88,6 +93,10 @@ impl Inspect {
             return output::print(parts.map(|(name, graph)| format!("# {name}\n{graph}")).join("\n"));
         }
         let (layers, equations) = layers(&model);
+        if self.collapse {
+            let map = model.linear_map().map_err(|e| Failure::new(Exit::Demand, e.to_string()))?;
+            return if self.json { output::json(&map) } else { output::print(linear_map_text(&map)) };
+        }
         let document = Document {
             schema: "backpass.inspect/1",
             task: model.target.task.name(),
@@ -127,6 +136,7 @@ fn encoding(model: &Model, column: &ColumnSchema) -> (String, usize) {
     if inputs.numbers.contains(name) {
         return match inputs.features.contains(&format!("{name} is missing")) {
             true => ("missing cells filled with the median and marked, scaled".to_string(), 2),
+            false if options.scaling.as_deref() == Some("none") => ("as it is".to_string(), 1),
             false => ("scaled".to_string(), 1),
         };
     }
@@ -205,6 +215,47 @@ fn layers(model: &Model) -> (Vec<Layer>, Vec<Equation>) {
     (layers, equations)
 }
 
+/// The fitted numbers of a formula with their standard errors.
+pub fn coefficients_table(list: &[Coefficient]) -> String {
+    let mut rows = vec![row("parameter", ["value", "standard error"])];
+    let of = |c: &Coefficient| {
+        let error = c.standard_error.map_or("not defined".to_string(), output::number);
+        row(&c.name, [format!("{}", Digits(c.value)), error])
+    };
+    rows.extend(list.iter().map(of));
+    output::columns(&rows, 1)
+}
+
+/// A number with ten significant digits.
+struct Digits(f64);
+
+impl std::fmt::Display for Digits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.abs() {
+            0.0 => f.write_str("0"),
+            size @ 1e-4..1e9 => write!(f, "{:.*}", (9 - size.log10().floor() as i32).max(0) as usize, self.0),
+            _ => write!(f, "{:.9e}", self.0),
+        }
+    }
+}
+
+/// The map as a table with a row for each input.
+fn linear_map_text(map: &LinearMap) -> String {
+    let mut rows = vec![row("", &map.outputs)];
+    let numbers = |values: &[f64]| values.iter().map(|v| output::number(*v)).collect::<Vec<_>>();
+    rows.extend(map.inputs.iter().zip(&map.weights).map(|(name, weights)| row(name, numbers(weights))));
+    rows.push(row("bias", numbers(&map.bias)));
+    let layers = if map.layers == 1 { "1 layer is".to_string() } else { format!("{} layers are", map.layers) };
+    format!(
+        "{layers} one linear map, because no layer has an activation:\n\n{}\n\
+         largest difference from the network on {} random rows: {} (largest output: {})\n",
+        output::columns(&rows, 1),
+        map.rows,
+        output::number(map.largest_difference),
+        output::number(map.largest_output),
+    )
+}
+
 /// How deep formulas go.
 const DEPTH: usize = 12;
 
@@ -217,15 +268,24 @@ impl Document<'_> {
             [] => String::new(),
             classes => format!(" ({})", shortened(&classes.iter().map(String::as_str).collect::<Vec<_>>())),
         };
-        let sections = [
+        let manifest = self.manifest;
+        let mut sections = vec![
             format!("{path}: {} of `{}`{classes}\n", self.task, self.target),
             format!("Columns\n{}", self.columns_text()),
-            format!("Layers\n{}", self.layers_text()),
+        ];
+        match &manifest.options.formula {
+            Some(formula) => sections.extend([
+                format!("Formula\n{formula}\n"),
+                format!("Parameters\n{}", coefficients_table(&manifest.coefficients)),
+            ]),
+            None => sections.push(format!("Layers\n{}", self.layers_text())),
+        }
+        sections.extend([
             format!("Equations\n{}", self.equations_text()),
             format!("Training\n{}", self.training_text()),
-            format!("Options\n{}", Config { options: self.manifest.options.clone(), ..Config::default() }.to_toml()?),
+            format!("Options\n{}", Config { options: manifest.options.clone(), ..Config::default() }.to_toml()?),
             format!("Hash\n{}\n", self.model_hash),
-        ];
+        ]);
         let indented = |line: &str| match line {
             "" => String::new(),
             _ => format!("  {line}"),

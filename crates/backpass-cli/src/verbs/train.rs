@@ -21,6 +21,7 @@ use crate::progress::{Events, Progress};
 use crate::reading::Reading;
 use crate::signals::Signals;
 use crate::threads::Threads;
+use crate::verbs::inspect::coefficients_table;
 
 /// Train a network on a table
 #[derive(clap::Args)]
@@ -73,6 +74,7 @@ Examples:
   backpass train penguins.csv --target species -o penguins.backpass
   backpass train houses.parquet --target price --hidden 64,64 --epochs 200 -o houses.backpass
   backpass train data.csv --target y --type zip=category --drop id --validation test.csv
+  backpass train decay.csv --target y --formula 'a*exp(-b*t) + c' --start b=0.1
   backpass train data.csv --target y --print-config > run.toml
   backpass train data.csv --config run.toml --seed 7 --json";
 
@@ -186,10 +188,16 @@ impl Train {
         let mut of: Vec<(&str, &Metrics)> = vec![("training", &fitted.train_metrics)];
         match &fitted.validation_metrics {
             Some(metrics) => of.push(("validation", metrics)),
+            // Few parameters cannot learn many rows by heart, and their errors are known.
+            None if fitted.resolved.formula.is_some() => {}
             None => talk.note("there are no validation rows: how good the model is on new rows is not known"),
         }
         judged(fitted).notes.iter().for_each(|note| talk.note(note));
-        let table = output::metrics_table(&of);
+        let mut table = output::metrics_table(&of);
+        let coefficients = &fitted.model.manifest.coefficients;
+        if !coefficients.is_empty() {
+            table = format!("{}\n{table}", coefficients_table(coefficients));
+        }
         if self.json || self.events {
             talk.say(table);
         } else {

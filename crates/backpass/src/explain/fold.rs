@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::arrays::with_arrays;
 use super::notes::notes;
 use super::rules::Rule;
 use super::steps::steps;
@@ -56,18 +57,20 @@ enum Part {
 
 /// How many operators deep the formula of a folded scope goes.
 const DEPTH: usize = 12;
+/// A longer formula of a folded scope says only what it takes.
+const LONGEST_FORMULA: usize = 100;
 
 /// A view of a graph without numbers.
 pub fn structure(graph: &Graph, folding: &Folding<'_>) -> View {
     let result = graph.outputs().first().map(|(_, id)| *id);
-    Maker { graph, names: Names::new(graph, result), result, numbers: None, digits: 0 }.view(folding)
+    Maker { graph, names: Names::new(graph, result), result, numbers: None, digits: 0, parts: Vec::new() }.view(folding)
 }
 
 impl Explanation {
     /// A view with every number; steps are written with so many significant digits.
     pub fn view(&self, folding: &Folding<'_>, digits: usize) -> View {
         let (names, result) = (self.names.clone(), Some(self.result));
-        Maker { graph: &self.graph, names, result, numbers: Some(self), digits }.view(folding)
+        Maker { graph: &self.graph, names, result, numbers: Some(self), digits, parts: Vec::new() }.view(folding)
     }
 }
 
@@ -77,20 +80,28 @@ struct Maker<'g> {
     result: Option<NodeId>,
     numbers: Option<&'g Explanation>,
     digits: usize,
+    parts: Vec<Part>,
 }
 
 impl Maker<'_> {
     fn view(mut self, folding: &Folding<'_>) -> View {
         let (parts, order) = self.parts(folding);
+        self.parts = parts.clone();
         let place: HashMap<Part, usize> = order.iter().enumerate().map(|(index, part)| (*part, index)).collect();
         let ends = self.ends(&parts);
         for (&part, ends) in &ends {
-            if let (Some(name), [end]) = (self.part_name(part), &ends[..]) {
+            if let (Some(name), [end]) = (self.part_name(part), &ends[..])
+                && Some(*end) != self.result
+            {
                 self.names.set(*end, &name);
             }
         }
-        let mut view = View { output: self.result.map(|r| place[&parts[r.index()]]), ..View::default() };
-        let groups = self.groups(&order, &mut view);
+        let mut view = View {
+            output: self.result.map(|r| place[&parts[r.index()]]),
+            of: self.numbers.map_or(String::new(), |e| e.of().to_string()),
+            ..View::default()
+        };
+        let groups = self.groups(folding, &order, &mut view);
         let labelled = self.labelled(&order, &ends);
         for &part in &order {
             let end = match part {
@@ -114,10 +125,9 @@ impl Maker<'_> {
                     _ => None,
                 },
                 explanation,
-                &self.names,
             );
         }
-        view
+        if folding.level == Level::Layer { with_arrays(view) } else { view }
     }
 
     /// What each node of the graph belongs to, and the parts in topological order.
@@ -127,7 +137,7 @@ impl Maker<'_> {
         folded[0] = false;
         let mut rest = folding.level == Level::Network;
         loop {
-            let parts = self.assign(&folded, rest);
+            let parts = self.assign(&folded, rest, folding.level);
             match self.sorted(&parts) {
                 Ok(order) => return (parts, order),
                 // A scope through which a path leads out and in again cannot be one node.
@@ -141,7 +151,7 @@ impl Maker<'_> {
         }
     }
 
-    fn assign(&self, folded: &[bool], rest: bool) -> Vec<Part> {
+    fn assign(&self, folded: &[bool], rest: bool, level: Level) -> Vec<Part> {
         let mut parts: Vec<Part> = self
             .graph
             .ids()
@@ -156,13 +166,15 @@ impl Maker<'_> {
                 }
                 match outermost {
                     _ if matches!(node.op, Op::Input(_)) => Part::Node(id),
+                    Some(scope) if rest && self.is_of_neurons(scope) => Part::Rest,
                     Some(scope) => Part::Scope(scope),
                     None if rest => Part::Rest,
                     None => Part::Node(id),
                 }
             })
             .collect();
-        // A constant or parameter that only one part uses belongs to it; a change of shape belongs to what it shows.
+        // A constant or parameter that only one part uses belongs to it, and to a neuron what is called w… or b…, as weights
+        // and biases are; a change of shape belongs to what it shows.
         let mut users: Vec<BTreeSet<Part>> = vec![BTreeSet::new(); parts.len()];
         for id in self.graph.ids() {
             let root = self.names.root(id);
@@ -176,13 +188,24 @@ impl Maker<'_> {
             }
         }
         for id in self.graph.ids() {
-            let is_leaf = matches!(self.graph.node(id).op, Op::Constant(_) | Op::Parameter(_));
+            let node = self.graph.node(id);
+            let is_weight = node.name.as_deref().is_some_and(|name| name.starts_with(['w', 'W', 'b', 'B']));
+            let is_leaf = match node.op {
+                Op::Constant(_) | Op::Parameter(_) => true,
+                Op::Input(_) => level == Level::Neuron && is_weight,
+                _ => false,
+            };
             match users[id.index()].iter().collect::<Vec<_>>()[..] {
                 [&part @ (Part::Scope(_) | Part::Rest)] if is_leaf => parts[id.index()] = part,
                 _ => {}
             }
         }
         parts
+    }
+
+    /// Whether a scope is a layer or a neuron: at the coarsest level these are the network together.
+    fn is_of_neurons(&self, scope: ScopeId) -> bool {
+        matches!(self.graph.scopes()[scope.index()].kind, ScopeKind::Layer | ScopeKind::Neuron)
     }
 
     /// The parts that are seen, each after those it uses; or those that depend on each other in a circle.
@@ -248,6 +271,11 @@ impl Maker<'_> {
                 graph.set_name(id, self.names.get(id));
             }
         }
+        for id in self.graph.ids() {
+            if matches!(&graph.node(id).op, Op::Constant(c) if !c.value.shape().is_empty()) {
+                graph.set_name(id, self.names.get(id));
+            }
+        }
         graph
     }
 
@@ -261,7 +289,7 @@ impl Maker<'_> {
             label: self.part_name(part).unwrap_or_default(),
             name: self.part_name(part).unwrap_or_default(),
             role: Role::Folded(ScopeKind::Network),
-            formula: end.map_or(String::new(), |end| expression(labelled, end, DEPTH)),
+            formula: String::new(),
             shape: Vec::new(),
             value: None,
             gradient: None,
@@ -286,6 +314,10 @@ impl Maker<'_> {
             Part::Rest => {}
         }
         let Some(end) = end else { return node };
+        if !matches!(part, Part::Node(_)) {
+            node.formula = self.folded_formula(labelled, part, end);
+        }
+        node.name = self.names.get(end).to_string();
         let face = self.names.face(end);
         node.shape = self.graph.shape(face).resolve(1);
         if let Some(explanation) = self.numbers {
@@ -296,36 +328,64 @@ impl Maker<'_> {
         node
     }
 
+    /// What a folded part computes, or only from what where that would be long.
+    fn folded_formula(&self, labelled: &Graph, part: Part, end: NodeId) -> String {
+        let formula = expression(labelled, end, DEPTH);
+        if formula.chars().count() <= LONGEST_FORMULA {
+            return formula;
+        }
+        let name = self.part_name(part).unwrap_or_default();
+        let mut names: Vec<&str> = Vec::new();
+        for id in self.graph.ids().filter(|&id| self.names.root(id) == id && self.parts[id.index()] == part) {
+            for &arg in &self.graph.node(id).args {
+                let root = self.names.root(arg);
+                if self.parts[root.index()] != part && !names.contains(&self.names.get(root)) {
+                    names.push(self.names.get(root));
+                }
+            }
+        }
+        format!("{name}({})", names.join(", "))
+    }
+
     fn edges(&self, parts: &[Part], place: &HashMap<Part, usize>, view: &mut View) {
         // Where a folded part takes one value several times, that is one edge.
         let mut known: HashMap<(NodeId, Part), usize> = HashMap::new();
+        let mut entering: HashMap<Part, usize> = HashMap::new();
         for id in self.graph.ids().filter(|&id| self.names.root(id) == id) {
             let to = parts[id.index()];
-            for (operand, &arg) in self.graph.node(id).args.iter().enumerate() {
+            for (position, &arg) in self.graph.node(id).args.iter().enumerate() {
                 let (source, from) = (self.names.root(arg), parts[arg.index()]);
                 if from == to {
                     continue;
                 }
-                let gradient = self.flow(id, operand, source);
+                let gradient = self.flow(id, position, source);
                 if let (Some(&edge), Part::Scope(_) | Part::Rest) = (known.get(&(source, to)), to) {
                     let edge: &mut ViewEdge = &mut view.edges[edge];
                     edge.gradient = sum(edge.gradient.take(), gradient);
                     continue;
                 }
+                let is_constant = matches!(self.graph.node(arg).op, Op::Constant(_));
                 let rule = match (to, self.numbers) {
-                    (Part::Node(_), Some(explanation)) => explanation.rule(&self.names, id, operand),
+                    (Part::Node(_), Some(explanation)) if !is_constant => explanation.rule(&self.names, id, position),
                     _ => Rule::default(),
                 };
                 known.insert((source, to), view.edges.len());
-                let operand = match to {
-                    Part::Node(_) => operand,
-                    _ => view.edges.iter().filter(|e| e.to == place[&to]).count(),
+                let count = entering.entry(to).or_insert(0);
+                let operand = if matches!(to, Part::Node(_)) { position } else { *count };
+                *count += 1;
+                let weight = match (to, &self.graph.node(id).op) {
+                    (Part::Scope(scope), Op::Mul(_))
+                        if self.graph.scopes()[scope.index()].kind == ScopeKind::Neuron =>
+                    {
+                        self.numbers.and_then(|e| e.value(self.graph.node(id).args[1 - position]).item())
+                    }
+                    _ => None,
                 };
                 view.edges.push(ViewEdge {
                     from: place[&from],
                     to: place[&to],
                     operand,
-                    weight: None,
+                    weight,
                     value: self.numbers.map(|explanation| explanation.value(self.names.face(source)).clone()),
                     rule: rule.formula,
                     local: rule.local,
@@ -343,7 +403,7 @@ impl Maker<'_> {
     }
 
     /// Adds the open scopes in which seen nodes stand, and gives for each part its innermost one.
-    fn groups(&self, order: &[Part], view: &mut View) -> HashMap<Part, usize> {
+    fn groups(&self, folding: &Folding<'_>, order: &[Part], view: &mut View) -> HashMap<Part, usize> {
         let mut known: HashMap<ScopeId, usize> = HashMap::new();
         let mut groups = HashMap::new();
         for &part in order {
@@ -355,7 +415,12 @@ impl Maker<'_> {
             let mut path = Vec::new();
             let mut outer = scope;
             while outer != ScopeId::ROOT {
-                path.push(outer);
+                // An input that belongs to a folded scope stands outside it.
+                if folding.folds(self.graph, outer) && matches!(part, Part::Node(_)) {
+                    path.clear();
+                } else {
+                    path.push(outer);
+                }
                 outer = self.graph.scopes()[outer.index()].parent;
             }
             let mut parent = None;

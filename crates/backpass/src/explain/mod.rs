@@ -4,14 +4,21 @@
 //! [`Explanation::new`] computes the numbers by the reference interpreter; [`Explanation::view`] makes a picture of them at
 //! a level of detail, [`neurons`] one neuron by neuron, [`Explanation::microscope`] one of a single neuron.
 
+mod arrays;
 mod fold;
+mod microscope;
 mod names;
+mod neurons;
 mod notes;
+mod recognise;
 mod rules;
 mod steps;
 
 pub use fold::{Folding, structure};
+pub use microscope::MicroscopeError;
 pub use names::Names;
+pub use neurons::{Dense, NeuronOptions, NotDense, Source, dense_layers, neurons};
+pub use recognise::recognise;
 
 use std::collections::HashMap;
 
@@ -32,6 +39,8 @@ pub struct Explanation {
     gradients: Vec<Option<Array>>,
     flows: HashMap<NodeId, Vec<Flow<Array>>>,
     names: Names,
+    /// What is differentiated, where that is not the result itself.
+    of: Option<String>,
 }
 
 /// What an explanation is of.
@@ -86,7 +95,11 @@ impl Explanation {
         let gradients = graph.ids().map(|id| gradients.get(&id).map(|&g| trace.value(g).clone())).collect();
         let values = graph.ids().map(|id| trace.value(id).clone()).collect();
         let names = Names::new(&graph, Some(result));
-        Ok(Explanation { graph, result, values, gradients, flows, names })
+        let mut explanation = Explanation { graph, result, values, gradients, flows, names, of: None };
+        if question.seed.is_none() && explanation.value(result).len() != 1 {
+            explanation.of = Some(format!("Σ{}", explanation.names.get(result)));
+        }
+        Ok(explanation)
     }
 
     /// The part of the graph that the result needs.
@@ -97,6 +110,11 @@ impl Explanation {
     /// The node whose derivatives are taken.
     pub fn result(&self) -> NodeId {
         self.result
+    }
+
+    /// What is differentiated: `L` in `∂L/∂x`.
+    pub fn of(&self) -> &str {
+        self.of.as_deref().unwrap_or_else(|| self.names.get(self.result))
     }
 
     /// The names of the nodes.

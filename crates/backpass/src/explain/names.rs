@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
 use crate::text::operation;
-use crate::view::number;
+use crate::view::{array, number};
 
-/// A short name for each node of a graph: its own, or the text of a constant, or `v1`, `v2`, … in order, as in tables of
-/// automatic differentiation (Griewank and Walther 2008). The result is called as its output, or `L`.
+/// A short name for each node of a graph: its own, or the text of a short constant, `c1`, `c2`, … for longer ones, and
+/// for all others `v1`, `v2`, … in order, as in tables of
+/// automatic differentiation (Griewank and Walther 2008). The result is called as its output, or `L`, an array `Y`.
 #[derive(Clone, Debug)]
 pub struct Names {
     names: Vec<String>,
@@ -18,44 +19,60 @@ pub struct Names {
     faces: Vec<NodeId>,
 }
 
-/// Elements up to which the text of a constant array is its name.
-const FEW: usize = 4;
+/// Characters up to which the text of a constant array is its name.
+const SHORT: usize = 16;
 
 impl Names {
     /// Names the nodes of a graph.
     pub fn new(graph: &Graph, result: Option<NodeId>) -> Names {
-        let mut taken: HashSet<&str> = graph.nodes().iter().filter_map(|node| node.name.as_deref()).collect();
+        let uses = graph.uses();
+        let mut roots: Vec<NodeId> = Vec::new();
+        let mut faces: Vec<NodeId> = graph.ids().collect();
+        let mut given: Vec<Option<&str>> = graph.nodes().iter().map(|node| node.name.as_deref()).collect();
+        let mut taken: HashSet<&str> = given.iter().copied().flatten().collect();
+        let is_number = result.is_none_or(|id| graph.shape(id).rank() == 0);
+        let letter = if is_number { "L" } else { "Y" };
         let output = graph.outputs().iter().find(|(_, id)| Some(*id) == result).map(|(name, _)| name.as_str());
-        let output =
-            output.filter(|name| *name != "result").unwrap_or(if taken.contains("L") { "result" } else { "L" });
+        let fallback = if taken.contains(letter) { "result" } else { letter };
+        let output = output.filter(|name| *name != "result").unwrap_or(fallback);
         taken.insert(output);
+        if let Some(result) = result {
+            given[result.index()] = given[result.index()].or(Some(output));
+        }
+        for id in graph.ids() {
+            roots.push(id);
+            if !only_changes_shape(graph, id) {
+                continue;
+            }
+            let arg = graph.node(id).args[0];
+            let root = roots[arg.index()];
+            let sole = uses[arg.index()] == 1 && !graph.node(root).args.is_empty();
+            // A name moves to what it is the name of, if that has none.
+            let named = given[id.index()].is_some();
+            if named && (!sole || given[root.index()].is_some()) {
+                continue;
+            }
+            roots[id.index()] = root;
+            given[root.index()] = given[root.index()].or(given[id.index()]);
+            if sole && graph.shape(id).rank() < graph.shape(root).rank() {
+                faces[root.index()] = id;
+            }
+        }
+        let mut constants = (1..).map(|n| format!("c{n}")).filter(|name| !taken.contains(name.as_str()));
         let mut fresh = (1..).map(|n| format!("v{n}")).filter(|name| !taken.contains(name.as_str()));
         let mut names: Vec<String> = Vec::new();
-        let mut roots: Vec<NodeId> = Vec::new();
         for id in graph.ids() {
-            let node = graph.node(id);
-            let alias = Some(id) != result && node.name.is_none() && only_changes_shape(graph, id);
-            let root = if alias { roots[node.args[0].index()] } else { id };
-            roots.push(root);
-            names.push(match (&node.name, &node.op) {
+            let root = roots[id.index()];
+            names.push(match (given[id.index()], &graph.node(id).op) {
                 _ if root != id => names[root.index()].clone(),
-                (Some(name), _) => name.clone(),
-                (None, Op::Constant(c)) => match c.value.item() {
-                    Some(value) if c.value.shape().is_empty() => number(value, 6),
-                    _ if c.value.len() <= FEW => c.value.to_string(),
-                    _ => fresh.next().unwrap_or_default(),
+                (Some(name), _) => name.to_string(),
+                (None, Op::Constant(c)) if c.value.shape().is_empty() => number(c.value.data()[0], 6),
+                (None, Op::Constant(c)) => match array(&c.value, 6) {
+                    text if text.chars().count() <= SHORT => text,
+                    _ => constants.next().unwrap_or_default(),
                 },
-                _ if Some(id) == result => output.to_string(),
                 _ => fresh.next().unwrap_or_default(),
             });
-        }
-        let mut faces: Vec<NodeId> = graph.ids().collect();
-        let uses = graph.uses();
-        for id in graph.ids().filter(|id| roots[id.index()] != *id) {
-            let arg = graph.node(id).args[0];
-            if uses[arg.index()] == 1 && !graph.node(roots[id.index()]).args.is_empty() {
-                faces[roots[id.index()].index()] = id;
-            }
         }
         Names { names, roots, faces }
     }
@@ -82,11 +99,6 @@ impl Names {
     /// The node that has the value of `id` in the sizes that a reader expects, as those of a product of two vectors.
     pub fn face(&self, id: NodeId) -> NodeId {
         self.faces[id.index()]
-    }
-
-    /// `∂L/∂x`.
-    pub fn gradient(&self, of: NodeId, to: NodeId) -> String {
-        format!("∂{}/∂{}", self.get(of), self.get(to))
     }
 
     /// What a node computes, from the names of its operands; empty for what is given.

@@ -147,3 +147,17 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
     }
     notes
 }
+
+/// The remark on one neuron whose activation `output` takes the sum `sum`.
+pub(super) fn unit_note(run: &Explanation, output: NodeId, unit: usize, sum: f64, digits: usize) -> Option<String> {
+    let node = run.graph().node(output);
+    let slope = run.rule(run.names(), output, 0).local?.data().get(unit).copied()?;
+    let (op, sum) = (node.op.info().name, number(sum, digits));
+    match slope.abs() {
+        0.0 => Some(format!("Nothing flows back through it: {op} is flat at {sum}, its derivative is 0.")),
+        slope if slope < FLAT => {
+            Some(format!("{op} is saturated at {sum}: its derivative is only {}.", number(slope, digits)))
+        }
+        _ => None,
+    }
+}

@@ -9,6 +9,7 @@ use crate::ops::{Cotangent, Op, Vjp};
 use crate::passes::{dce, fold, is_map, simplify};
 use crate::shape::Shape;
 use crate::text::expression;
+use crate::view::number;
 
 /// The derivative of a node with respect to one operand.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,8 +52,7 @@ impl Explanation {
         };
         let mut formula = small.text(&graph);
         if elementwise && !self.value(id).shape().is_empty() {
-            let simple =
-                formula.starts_with('[') || formula.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+            let simple = is_operand(&formula);
             formula = match formula.as_str() {
                 "1" => small.gradient(),
                 _ if simple => format!("{} ⊙ {formula}", small.gradient()),
@@ -101,13 +101,24 @@ impl Small<'_> {
     }
 
     fn gradient(&self) -> String {
-        self.names.gradient(self.explanation.result, self.id)
+        format!("∂{}/∂{}", self.explanation.of(), self.names.get(self.id))
     }
 
     fn text(&self, graph: &Graph) -> String {
         let graph = dce(&simplify(&fold(&simplify(&fold(graph)))));
         let Some(rule) = graph.output("rule") else { return String::new() };
         let names = self.names;
+        // Repeated or not, one number is one number.
+        let mut plain = rule;
+        while matches!(graph.node(plain).op, Op::Broadcast(_) | Op::Reshape(_)) {
+            plain = graph.node(plain).args[0];
+        }
+        if let Op::Constant(c) = &graph.node(plain).op
+            && let [first, rest @ ..] = c.value.data()
+            && rest.iter().all(|v| v == first)
+        {
+            return number(*first, 17);
+        }
         let mut text = expression(&graph, rule, DEPTH);
         let mut replace = |from: &str, to: &str| text = text.replace(&format!("`{from}`"), to);
         replace(OUTPUT, names.get(self.id));
@@ -121,4 +132,17 @@ impl Small<'_> {
 
 fn placeholder(operand: usize) -> String {
     format!("⟦{operand}⟧")
+}
+
+/// Whether a formula needs no brackets as an operand: a name, a number, an array or a call.
+fn is_operand(formula: &str) -> bool {
+    let mut depth = 0usize;
+    formula.chars().all(|c| {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => return depth > 0 || c.is_alphanumeric() || matches!(c, '_' | '.' | '\''),
+        }
+        true
+    })
 }

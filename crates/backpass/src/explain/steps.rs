@@ -1,6 +1,6 @@
 //! The two passes in words: one line for each node, forward and then backward.
 
-use super::{Explanation, Names};
+use super::Explanation;
 use crate::graph::NodeId;
 use crate::text::operation;
 use crate::view::{Pass, Role, Step, View, array, number};
@@ -11,23 +11,21 @@ pub(super) fn steps(
     digits: usize,
     origin: impl Fn(usize) -> Option<NodeId>,
     explanation: &Explanation,
-    names: &Names,
 ) -> Vec<Step> {
-    let speaker = Speaker { view, digits, explanation, names };
+    let (mut entering, leaving) = (view.entering(), view.leaving());
+    let speaker = Speaker { view, digits, explanation };
     let is_given = |index: usize| origin(index).is_some_and(|id| explanation.graph().node(id).args.is_empty());
     let computed = (0..view.nodes.len()).filter(|&i| !is_given(i));
     let given = (0..view.nodes.len()).filter(|&i| is_given(i) && view.nodes[i].role != Role::Constant);
     let forward = given.chain(computed).map(|index| Step {
         pass: Pass::Forward,
         node: index,
-        edges: view.operands(index),
+        edges: std::mem::take(&mut entering[index]),
         text: speaker.forward(index, origin(index)),
     });
     let flows = |index: usize| view.nodes[index].gradient.is_some() && view.nodes[index].role != Role::Constant;
     let backward = (0..view.nodes.len()).rev().filter(|&i| flows(i)).map(|index| {
-        let edges: Vec<usize> = (0..view.edges.len())
-            .filter(|&e| view.edges[e].from == index && view.edges[e].gradient.is_some())
-            .collect();
+        let edges: Vec<usize> = leaving[index].iter().copied().filter(|&e| view.edges[e].gradient.is_some()).collect();
         Step { pass: Pass::Backward, node: index, text: speaker.backward(index, &edges), edges }
     });
     forward.chain(backward).collect()
@@ -37,7 +35,6 @@ struct Speaker<'a> {
     view: &'a View,
     digits: usize,
     explanation: &'a Explanation,
-    names: &'a Names,
 }
 
 impl Speaker<'_> {
@@ -63,7 +60,7 @@ impl Speaker<'_> {
     fn backward(&self, index: usize, edges: &[usize]) -> String {
         let node = &self.view.nodes[index];
         let Some(gradient) = &node.gradient else { return String::new() };
-        let result = self.names.get(self.explanation.result());
+        let result = self.explanation.of();
         let of = |name: &str| format!("∂{result}/∂{name}");
         let mut parts = vec![of(&node.name)];
         let edges: Vec<_> = edges.iter().map(|&e| &self.view.edges[e]).collect();

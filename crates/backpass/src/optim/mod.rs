@@ -63,6 +63,7 @@ choices! {
         adam: Adam,
         adamw: AdamW,
         lbfgs: Lbfgs,
+        levenberg_marquardt: LevenbergMarquardt,
     }
 }
 

@@ -8,6 +8,8 @@ use crate::suggest::closest;
 pub(super) const MAX_ERRORS: usize = 100;
 /// Characters of a source line that are shown around an error.
 const WINDOW: usize = 100;
+/// Characters of a message; a longer one repeats something endless from the text.
+const LONGEST_MESSAGE: usize = 400;
 /// Names longer than this get no suggestion: comparing them would take long, and they are no slips.
 const LONGEST_NAME: usize = 100;
 /// Names among which a suggestion is looked for.
@@ -48,10 +50,12 @@ impl ParseError {
     /// A message of which the part after `help: ` becomes the help.
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
         let message = message.into();
-        match message.split_once("\nhelp: ") {
-            Some((message, help)) => ParseError { span, message: message.into(), help: Some(help.into()) },
-            None => ParseError { span, message, help: None },
-        }
+        let (message, help) = match message.split_once("\nhelp: ") {
+            Some((message, help)) => (message, Some(help.into())),
+            None => (message.as_str(), None),
+        };
+        let cut = message.char_indices().nth(LONGEST_MESSAGE).map(|(at, _)| format!("{}…", &message[..at]));
+        ParseError { span, message: cut.unwrap_or_else(|| message.into()), help }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {

@@ -74,7 +74,9 @@ pub(super) fn number(value: f64) -> String {
 
 /// All tokens of `source` with their places; the last is [`Token::End`].
 pub(super) fn tokens(source: &str) -> Vec<(Token<'_>, Span)> {
-    let mut lexer = Lexer { source, at: 0, line: 1, column: 1 };
+    // Some editors begin a file with a mark of its encoding.
+    let at = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut lexer = Lexer { source, at, line: 1, column: 1 };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_blank();

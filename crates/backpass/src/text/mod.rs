@@ -21,8 +21,8 @@
 //! Names are made of letters, digits, `_` and `.`; others stand in backquotes, in which a backslash precedes a backslash,
 //! a backquote or `n` for a line break. Each name is defined once in the whole text, whatever its block, and definitions
 //! may stand in any order. Where no definition has a name, it means the output of that name. A line may break inside
-//! brackets. Brackets nest at most 200 deep, blocks 100; a value has at most 2^40 elements for a row, and the
-//! first 100 errors are reported.
+//! brackets. Brackets nest at most 200 deep, blocks 100; a value has at most 200 dimensions and 2^40 elements
+//! for a row, and the first 100 errors are reported.
 
 mod diagnostic;
 mod lexer;
@@ -36,7 +36,7 @@ pub use printer::{expression, operation};
 use crate::builder::{Builder, Expr};
 use crate::graph::Graph;
 use crate::shape::Shape;
-use parser::{Content, Kind, Program};
+use parser::{Action, Content, Kind, Program};
 use resolver::Resolver;
 
 /// Reads a graph in which every name is declared.
@@ -89,6 +89,25 @@ pub fn add_expression<'b>(
     let value = resolver.value(0);
     finish(source, resolver.errors)?;
     value.ok_or_else(|| single(everything(source)))
+}
+
+/// The names that a text uses and does not define, each once, in the order of their first use.
+pub fn free_names(source: &str) -> Result<Vec<String>, ParseErrors> {
+    let program = read(source)?;
+    let defined = |name: &str| program.statements.iter().any(|statement| statement.name == name);
+    let mut names = Vec::new();
+    for statement in &program.statements {
+        let Content::Expression(_, steps) = &statement.content else { continue };
+        for step in steps {
+            if let Action::Name(name) = &step.action
+                && !defined(name)
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+    }
+    Ok(names)
 }
 
 fn read(source: &str) -> Result<Program, ParseErrors> {

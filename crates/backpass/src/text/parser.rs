@@ -12,7 +12,7 @@ use crate::shape::{Dim, Shape};
 
 /// What an expression without a name is called.
 pub(super) const RESULT: &str = "result";
-/// How deep brackets may nest; the parser recurses once for each.
+/// How deep brackets may nest, and with them arrays; the parser recurses once for each.
 const MAX_DEPTH: usize = 200;
 /// How deep scopes may nest.
 const MAX_SCOPES: usize = 100;
@@ -543,8 +543,12 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// Refuses a shape with more elements than can be counted safely.
+/// Refuses a shape with more elements than can be counted safely, or more dimensions than an array can be written with.
 pub(super) fn check_size(shape: &Shape, span: Span) -> Result<(), ParseError> {
+    if shape.rank() > MAX_DEPTH {
+        let message = format!("a value with {} dimensions is too large; at most {MAX_DEPTH}", shape.rank());
+        return Err(ParseError::new(span, message));
+    }
     let sizes = shape.dims().iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 });
     let size = sizes.filter(|n| *n > 0).try_fold(1usize, |product, n| product.checked_mul(n));
     match size {

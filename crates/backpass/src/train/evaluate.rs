@@ -60,6 +60,28 @@ pub(super) fn copy<T: Real, D: Real>(target: &mut [T], source: &[D]) {
     target.iter_mut().zip(source).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
 }
 
+/// Writes all rows of a data set into a session.
+pub(super) fn set_rows<D: Real>(session: &mut Session<f64>, data: &Dataset<D>) -> Result<(), SessionError> {
+    for (name, values) in [("x", &data.x), (TARGET, &data.y)] {
+        let slot = session.slot(SlotKind::Input, name)?;
+        copy(session.write(&slot, data.rows()), values);
+    }
+    let weight = session.slot(SlotKind::Input, WEIGHT)?;
+    session.write(&weight, data.rows()).copy_from_slice(&data.row_weights());
+    Ok(())
+}
+
+/// Writes one long vector into the parameters of a session.
+pub(super) fn set_parameters<'s>(session: &mut Session<f64>, slots: impl Iterator<Item = &'s Slot>, x: &[f64]) {
+    let mut rest = x;
+    for slot in slots {
+        let target = session.write(slot, 0);
+        let (values, after) = rest.split_at(target.len());
+        target.copy_from_slice(values);
+        rest = after;
+    }
+}
+
 pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
     weights.iter().try_for_each(|(name, value)| session.set(SlotKind::Parameter, name, value))
 }

@@ -10,9 +10,9 @@ use crate::compile::{CompileOptions, Slot, SlotKind, compile};
 use crate::nn::{Network, Weights};
 use crate::session::{Session, SessionError};
 use crate::train::diagnose::first_bad;
-use crate::train::evaluate::{copy, set_weights};
+use crate::train::evaluate::{set_parameters, set_rows, set_weights};
 use crate::train::monitor::Monitor;
-use crate::train::objective::{TARGET, WEIGHT, gradient_graph};
+use crate::train::objective::gradient_graph;
 use crate::train::{Dataset, Divergence, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation};
 
 /// A gradient whose largest element is below this counts as zero.
@@ -24,20 +24,26 @@ const SEARCH_STEPS: usize = 30;
 /// Value and slope at a point.
 #[derive(Clone)]
 pub(super) struct Point {
-    x: Vec<f64>,
-    loss: f64,
-    penalty: f64,
-    gradient: Vec<f64>,
+    pub x: Vec<f64>,
+    pub loss: f64,
+    pub penalty: f64,
+    pub gradient: Vec<f64>,
     /// How far along the search direction it was found.
-    step: f64,
+    pub step: f64,
 }
 
 impl Point {
-    fn value(&self) -> f64 {
+    pub fn value(&self) -> f64 {
         self.loss + self.penalty
     }
 
-    fn flatness(&self) -> f64 {
+    /// Whether value and gradient are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.value().is_finite() && self.gradient.iter().all(|g| g.is_finite())
+    }
+
+    /// The largest absolute element of the gradient.
+    pub fn flatness(&self) -> f64 {
         self.gradient.iter().fold(0.0, |m, g| g.abs().max(m))
     }
 }
@@ -51,7 +57,7 @@ pub(super) struct Objective {
     penalty: Option<Slot>,
     rows: usize,
     /// Rows seen by all evaluations together.
-    seen: u64,
+    pub seen: u64,
 }
 
 impl Objective {
@@ -65,12 +71,7 @@ impl Objective {
         let plan = compile(&gradient_graph(network, data.targets, options)?, &CompileOptions::rows(rows))?;
         let mut session = Session::new(Arc::new(plan), pool)?;
         set_weights(&mut session, &network.weights)?;
-        for (name, values) in [("x", &data.x), (TARGET, &data.y)] {
-            let slot = session.slot(SlotKind::Input, name)?;
-            copy(session.write(&slot, rows), values);
-        }
-        let weight = session.slot(SlotKind::Input, WEIGHT)?;
-        session.write(&weight, rows).copy_from_slice(&data.row_weights());
+        set_rows(&mut session, data)?;
         let output = |name: &str| session.slot(SlotKind::Output, name);
         let pair =
             |name: &String| Ok((session.slot(SlotKind::Parameter, name)?, output(&format!("gradient of {name}"))?));
@@ -79,21 +80,15 @@ impl Objective {
         Ok(Objective { session, parameters, loss, penalty, rows, seen: 0 })
     }
 
-    fn start(&self) -> Vec<f64> {
+    pub fn start(&self) -> Vec<f64> {
         self.parameters.iter().flat_map(|(p, _)| self.session.read(p, 0)).copied().collect()
     }
 
     fn set(&mut self, x: &[f64]) {
-        let mut rest = x;
-        for (parameter, _) in &self.parameters {
-            let target = self.session.write(parameter, 0);
-            let (values, after) = rest.split_at(target.len());
-            target.copy_from_slice(values);
-            rest = after;
-        }
+        set_parameters(&mut self.session, self.parameters.iter().map(|(p, _)| p), x);
     }
 
-    fn at(&mut self, x: Vec<f64>, step: f64) -> Point {
+    pub fn at(&mut self, x: Vec<f64>, step: f64) -> Point {
         self.set(&x);
         self.session.run(self.rows);
         self.seen += self.rows as u64;
@@ -103,10 +98,17 @@ impl Objective {
         Point { x, loss, penalty, gradient, step }
     }
 
-    fn weights(&mut self, x: &[f64]) -> Result<Weights, SessionError> {
+    pub fn weights(&mut self, x: &[f64]) -> Result<Weights, SessionError> {
         self.set(x);
         let get = |name: &String| self.session.get(SlotKind::Parameter, name, 0);
         self.parameters.iter().map(|(p, _)| Ok((p.name.clone(), get(&p.name)?))).collect()
+    }
+
+    /// Why a start that is not finite is the end.
+    pub fn diverged(&self, point: &Point) -> Result<StopReason, SessionError> {
+        let (node, value) = first_bad(&self.session, self.rows)?.unwrap_or((String::new(), point.value()));
+        let help = "check the inputs and where the parameters start";
+        Ok(StopReason::Diverged(Divergence { epoch: 1, step: 1, node, value, help }))
     }
 
     /// A point downhill that satisfies the strong Wolfe conditions, or at least lowers the value.
@@ -140,7 +142,7 @@ impl Objective {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
@@ -185,9 +187,7 @@ pub(super) fn train<D: Real>(
     let mut pairs = Pairs::new();
     let mut point = objective.at(objective.start(), 0.0);
     if !point.value().is_finite() {
-        let (node, value) = first_bad(&objective.session, data.rows())?.unwrap_or((String::new(), point.value()));
-        let help = "check the inputs and the initial weights";
-        let stop = StopReason::Diverged(Divergence { epoch: 1, step: 1, node, value, help });
+        let stop = objective.diverged(&point)?;
         return Ok(monitor.report(network, Some(stop), objective.seen));
     }
     let mut stop = None;

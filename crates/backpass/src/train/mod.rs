@@ -4,6 +4,7 @@ mod data;
 mod diagnose;
 mod evaluate;
 mod lbfgs;
+mod levenberg_marquardt;
 mod monitor;
 mod objective;
 mod run;
@@ -27,6 +28,7 @@ use crate::spec::SpecError;
 
 pub use data::{DataError, Dataset};
 pub use evaluate::{Predictor, evaluate};
+pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
 
 /// How many rows a step sees.
@@ -133,9 +135,14 @@ pub enum TrainError {
     /// Validation data that do not fit the network.
     #[error("in the validation data: {0}")]
     Validation(DataError),
-    /// L-BFGS with dropout.
-    #[error("`lbfgs` needs the same loss at every step, dropout changes it\nhelp: leave out dropout, or choose `adam`")]
-    Dropout,
+    /// L-BFGS or Levenberg–Marquardt with dropout.
+    #[error(
+        "`{optimizer}` needs the same loss at every step, dropout changes it\nhelp: leave out dropout, or choose `adam`"
+    )]
+    Dropout {
+        /// The name of the optimiser.
+        optimizer: &'static str,
+    },
     /// A parameter of the loss, optimiser or schedule outside its range.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -252,12 +259,12 @@ pub enum StopReason {
         /// The target.
         target: f64,
     },
-    /// The gradient is zero for all practical purposes (L-BFGS).
+    /// The gradient is zero for all practical purposes (L-BFGS, Levenberg–Marquardt).
     Converged {
         /// Largest absolute gradient element.
         gradient: f64,
     },
-    /// No step along the search direction lowers the loss any more (L-BFGS).
+    /// No step lowers the loss any more (L-BFGS, Levenberg–Marquardt).
     LineSearch {
         /// Largest absolute gradient element.
         gradient: f64,
@@ -395,7 +402,14 @@ pub fn train<D: Real>(
     }
     let pool = pool(options.threads)?;
     match &options.optimizer {
-        Optimizer::Lbfgs(_) if input(&network.training, objective::STEP).is_some() => Err(TrainError::Dropout),
+        o @ (Optimizer::Lbfgs(_) | Optimizer::LevenbergMarquardt(_))
+            if input(&network.training, objective::STEP).is_some() =>
+        {
+            Err(TrainError::Dropout { optimizer: o.choice().name })
+        }
+        Optimizer::LevenbergMarquardt(o) => {
+            levenberg_marquardt::train(network, data, validation, options, o.damping, pool, observe)
+        }
         Optimizer::Lbfgs(o) => lbfgs::train(network, data, validation, options, o.memory as usize, pool, observe),
         _ if options.double_precision => run::train::<f64, D>(network, data, validation, options, pool, observe),
         _ => run::train::<f32, D>(network, data, validation, options, pool, observe),

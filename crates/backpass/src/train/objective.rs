@@ -1,6 +1,6 @@
 //! The graph of a training step: forward pass, loss, penalty, gradient, clipping, updates.
 
-use crate::autodiff::gradient;
+use crate::autodiff::{gradient, jvp};
 use crate::builder::{Builder, Expr};
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::loss::Loss;
@@ -68,6 +68,26 @@ pub(super) fn gradient_graph(network: &Network, targets: usize, options: &TrainO
         let name = b.with_graph(|g| format!("gradient of {}", g.name(parameter.id())));
         b.output(&name, slope);
     }
+    Ok(builder.finish()?)
+}
+
+/// The input that holds the direction of a parameter in [`curvature_graph`].
+pub(super) fn tangent(parameter: &str) -> String {
+    format!("direction of {parameter}")
+}
+
+/// Builds what a direction of the parameters does to each row: `output change`, the change of the outputs, and
+/// `slope change`, the change of the weighted loss's slope that this brings, the network taken as linear.
+pub(super) fn curvature_graph(network: &Network, targets: usize, loss: &Loss) -> Result<Graph, TrainError> {
+    let (builder, y) = bare(&network.graph)?;
+    let (b, y) = (&builder, builder.expr(y));
+    let parameters = parameters(b);
+    let direction = |p: &Expr<'_>| b.with_graph(|g| tangent(g.name(p.id())));
+    let tangents: Vec<Expr<'_>> = parameters.iter().map(|p| b.input(&direction(p), p.shape())).collect();
+    let change = jvp(y, &parameters, &tangents)?;
+    let slope = gradient(row_losses(y, targets, loss).sum(0), &[y])?[0];
+    b.output("output change", change);
+    b.output("slope change", jvp(slope, &[y], &[change])?);
     Ok(builder.finish()?)
 }
 

@@ -412,4 +412,15 @@ fn hopeless_texts_are_refused_quickly() {
     assert_eq!(parse(&"x = y\n".repeat(100_000)).unwrap_err().errors().len(), 100);
     let name = "n".repeat(1_000_000);
     assert!(parse(&format!("{name} = {name}m")).is_err());
+    let message = errors(&format!("{name}(1)"));
+    assert!(message.len() < 1000 && message.contains("unknown function `nnn"), "{message}");
+    let dimensions = format!("reshape(1, shape=[{}])", "1,".repeat(100_000));
+    assert!(errors(&dimensions).contains("a value with 100000 dimensions is too large; at most 200"));
+}
+
+#[test]
+fn a_mark_of_the_encoding_is_passed_over() {
+    assert_eq!(number("\u{feff}1 + 2"), 3.0);
+    assert!(errors("\u{feff}1 + $").starts_with("line 1, column 5: `$`"));
+    assert!(errors("1 + \u{feff}").contains("has no meaning here"));
 }

@@ -1,0 +1,235 @@
+//! `backpass draw`.
+
+use std::path::{Path, PathBuf};
+
+use backpass::explain::{NeuronOptions, Source, dense_layers, neurons, recognise, structure};
+use backpass::nn::Activation;
+use backpass::view::{Level, View};
+use backpass_draw::plot::{Chart, PlotError, Sheet, Training, activation, activations, boundary, init_ranges, learning_curves};
+use backpass_draw::plot::{neurons as neuron_maps, profile};
+use backpass_draw::text;
+use backpass_learn::ranges::{Network, all_ranges};
+use backpass_tabular::Model;
+
+use super::explain::{Detail, title};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Talk};
+use crate::picture::Picture;
+use crate::reading::Reading;
+use crate::subject::{Formula, Subject};
+
+/// Draw a formula, a model, an activation, a decision boundary, learning curves
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Draw {
+    /// A formula, a file with definitions, - for standard input, or models written by train
+    #[arg(value_name = "FORMULA|FILE|MODEL", allow_hyphen_values = true, required_unless_present_any = ["activation", "activations", "inits"])]
+    subjects: Vec<String>,
+
+    /// The definition that is the result; by default the last
+    #[arg(long, value_name = "NAME")]
+    of: Option<String>,
+
+    #[command(flatten)]
+    detail: Detail,
+
+    #[command(flatten)]
+    plot: Plot,
+
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    picture: Picture,
+}
+
+/// What is plotted in place of the graph.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Plots")]
+#[group(id = "plot", multiple = false)]
+struct Plot {
+    /// An activation with its derivative, such as tanh or leaky_relu(slope=0.1)
+    #[arg(long, value_name = "NAME", conflicts_with = "subjects")]
+    activation: Option<String>,
+
+    /// All activations with their derivatives
+    #[arg(long, conflicts_with = "subjects")]
+    activations: bool,
+
+    /// The ranges of values and gradients in each layer under each initialisation: widths from the inputs on, activation
+    #[arg(long, value_name = "WIDTHS[:ACTIVATION]", conflicts_with = "subjects")]
+    inits: Option<String>,
+
+    /// Where the model predicts what, over this table: for one or two input columns
+    #[arg(long, value_name = "DATA")]
+    boundary: Option<PathBuf>,
+
+    /// What each hidden neuron gives over the plane of this table
+    #[arg(long, value_name = "DATA")]
+    neurons: Option<PathBuf>,
+
+    /// The training and validation loss of each epoch, of one model or several
+    #[arg(long)]
+    history: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backpass draw \"sigmoid(w1*x + w2*y + b)\" -o neuron.svg
+  backpass draw \"sigmoid(w1*x + w2*y + b)\" --level neuron
+  backpass draw moons.backpass -o network.svg
+  backpass draw moons.backpass --level layer -o arrays.svg
+  backpass draw moons.backpass --boundary moons.csv -o boundary.svg
+  backpass draw --activation tanh -o tanh.svg
+  backpass draw --inits 100,100,100,100,100:relu -o inits.svg";
+
+/// The size of a plot, in pixels.
+const SIZE: (u32, u32) = (720, 480);
+/// Grid points along each side of a map.
+const GRID: usize = 160;
+/// Hidden neurons of which maps are made.
+const MAPS: usize = 23;
+/// Rows with which ranges are computed.
+const ROWS: usize = 256;
+
+impl Draw {
+    pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        if self.plot.any() {
+            return self.plots(talk);
+        }
+        let [subject] = &self.subjects[..] else {
+            return Err(usage("one thing is drawn at a time; several models go with --history"));
+        };
+        let view = match Subject::new(subject)? {
+            Subject::Text(source) => self.formula(&source)?,
+            Subject::Model(model) => self.model(&model, subject)?,
+        };
+        self.show(&view)
+    }
+
+    fn show(&self, view: &View) -> Result<(), Failure> {
+        self.picture.draw(view, self.detail.digits())?;
+        if self.picture.output.is_none() { output::print(text::outline(view)) } else { Ok(()) }
+    }
+
+    fn formula(&self, source: &str) -> Result<View, Failure> {
+        let formula = Formula::new(source, &[], self.of.as_deref())?;
+        let mut graph = formula.graph;
+        graph.set_outputs(vec![(graph.outputs().last().map_or("result".to_string(), |o| o.0.clone()), formula.result)]);
+        let level = self.detail.level.unwrap_or(Level::Operator);
+        let graph = if level == Level::Operator { graph } else { recognise(&graph) };
+        let mut view = structure(&graph, &self.detail.folding(level));
+        view.title = title(source);
+        Ok(view)
+    }
+
+    fn model(&self, model: &Model, path: &str) -> Result<View, Failure> {
+        let graph = &model.network.graph;
+        let level = self.detail.level.unwrap_or(if dense_layers(graph).is_ok() { Level::Neuron } else { Level::Layer });
+        if self.detail.focus.is_some() && level != Level::Neuron {
+            return Err(usage("--focus goes with --level neuron; with numbers, see backpass explain"));
+        }
+        let mut view = if level == Level::Neuron {
+            let outputs = model.output_names();
+            let options = NeuronOptions {
+                units: usize::from(self.detail.units),
+                inputs: &model.inputs.features,
+                outputs: &outputs,
+                focus: self.detail.focus.as_deref(),
+                digits: self.detail.digits(),
+            };
+            neurons(Source::Graph(graph, Some(&model.network.weights)), &options).map_err(|e| usage(e.to_string()))?
+        } else {
+            structure(&model.graph(None)?, &self.detail.folding(level))
+        };
+        view.title = path.to_string();
+        Ok(view)
+    }
+
+    fn plots(&self, talk: &Talk) -> Result<(), Failure> {
+        let plot = &self.plot;
+        if let Some(name) = &plot.activation {
+            let found = Activation::parse(name).map_err(|e| usage(e.to_string()))?;
+            return self.chart(&activation(&found).map_err(failed)?);
+        }
+        if plot.activations {
+            return self.sheet(&activations().map_err(failed)?);
+        }
+        if let Some(text) = &plot.inits {
+            let network = network(text)?;
+            let ranges = all_ranges(&network).map_err(|e| usage(e.to_string()))?;
+            return self.sheet(&init_ranges(format!("{} layers of {}", network.widths.len() - 1, network.activation), &ranges));
+        }
+        let models = self.subjects.iter().map(|path| Ok((path, Model::load(Path::new(path))?))).collect::<Result<Vec<_>, Failure>>()?;
+        if plot.history {
+            let name = |path: &str| Path::new(path).file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
+            let names: Vec<String> = models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
+            let trainings: Vec<Training<'_>> = names.iter().zip(&models).map(|(name, (_, model))| {
+                Training { name, history: &model.history, kept: (models.len() == 1).then_some(model.manifest.best_epoch) }
+            }).collect();
+            return self.chart(&learning_curves(&trainings));
+        }
+        let [(_, model)] = &models[..] else { return Err(usage("one model is drawn at a time")) };
+        let (data, maps) = match (&plot.boundary, &plot.neurons) {
+            (Some(data), _) => (data, false),
+            (None, Some(data)) => (data, true),
+            (None, None) => return Ok(()),
+        };
+        let table = self.reading.table(data)?;
+        if !maps && model.inputs.numbers.len() + model.inputs.categories.len() == 1 {
+            return self.chart(&profile(&model.profile(&table, 4 * GRID).map_err(|e| usage(e.to_string()))?));
+        }
+        let landscape = model.landscape(&table, GRID, MAPS).map_err(|e| usage(e.to_string()))?;
+        if landscape.neurons.is_empty() && maps {
+            talk.note("the model has no hidden neurons");
+        }
+        if maps { self.sheet(&neuron_maps(&landscape)) } else { self.chart(&boundary(&landscape, true)) }
+    }
+
+    fn chart(&self, chart: &Chart) -> Result<(), Failure> {
+        self.plotted(|theme| chart.svg(SIZE, theme), || chart.describe())
+    }
+
+    fn sheet(&self, sheet: &Sheet) -> Result<(), Failure> {
+        self.plotted(|theme| sheet.svg(sheet.size(PANEL), theme), || sheet.describe())
+    }
+
+    /// Writes a plot to the file, or prints what it shows in words.
+    fn plotted(
+        &self,
+        svg: impl Fn(backpass_draw::Theme) -> Result<String, PlotError>,
+        words: impl Fn() -> String,
+    ) -> Result<(), Failure> {
+        match &self.picture.output {
+            Some(_) => self.picture.vector(&svg(self.picture.theme).map_err(failed)?, "svg or .png"),
+            None => output::print(words() + "\n"),
+        }
+    }
+}
+
+/// The size of one panel of a sheet, in pixels.
+const PANEL: (u32, u32) = (360, 260);
+
+impl Plot {
+    fn any(&self) -> bool {
+        let Plot { activation, activations, inits, boundary, neurons, history } = self;
+        activation.is_some() || *activations || inits.is_some() || boundary.is_some() || neurons.is_some() || *history
+    }
+}
+
+/// Reads `100,100,100:relu`.
+fn network(text: &str) -> Result<Network, Failure> {
+    let (widths, activation) = text.split_once(':').unwrap_or((text, "tanh"));
+    let wrong = || usage(format!("`{text}` is no network\nhelp: write widths and an activation, such as 100,100,100:relu"));
+    let widths = widths.split(',').map(|w| w.trim().parse().map_err(|_| wrong())).collect::<Result<Vec<usize>, _>>()?;
+    let activation = Activation::parse(activation).map_err(|e| usage(e.to_string()))?;
+    Ok(Network { widths, activation, rows: ROWS, seed: 1 })
+}
+
+fn failed(error: PlotError) -> Failure {
+    usage(error.to_string())
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, message)
+}

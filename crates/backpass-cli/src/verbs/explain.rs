@@ -1,0 +1,343 @@
+//! `backpass explain`.
+
+use std::path::PathBuf;
+
+use backpass::autodiff::{DifferentiateError, gradient};
+use backpass::builder::Builder;
+use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, neurons, recognise};
+use backpass::interpret::InterpretError;
+use backpass::ops::Op;
+use backpass::passes::{dce, fold, simplify};
+use backpass::text::expression;
+use backpass::view::{Level, View, ViewNode};
+use backpass_draw::text;
+use backpass_tabular::Model;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
+
+use crate::derivatives::{Block, blocks_json, hessian_text, hessians, jacobian_text, jacobians, nested};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Talk};
+use crate::picture::{Picture, text_width};
+use crate::reading::Reading;
+use crate::subject::{Formula, Subject};
+
+/// Show the forward and the backward pass of a formula or of a model's row, with every number
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Explain {
+    /// A formula, a file with definitions, - for standard input, or a model written by train
+    #[arg(value_name = "FORMULA|FILE|MODEL", allow_hyphen_values = true)]
+    subject: String,
+
+    /// Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv, X=@array.npy
+    #[arg(value_name = "NAME=VALUE")]
+    values: Vec<String>,
+
+    /// The definition that is the result; by default the last
+    #[arg(long, value_name = "NAME")]
+    of: Option<String>,
+
+    /// Differentiate with respect to these names alone
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    wrt: Option<Vec<String>>,
+
+    #[command(flatten)]
+    detail: Detail,
+
+    /// Print the passes one operator at a time, with the chain rule written out
+    #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian", "formulas"])]
+    steps: bool,
+
+    /// Print the derivatives as formulas; values are not needed
+    #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian"])]
+    formulas: bool,
+
+    /// Print the Jacobian of the result with respect to each name
+    #[arg(long)]
+    jacobian: bool,
+
+    /// Print the second derivatives of a single number
+    #[arg(long)]
+    hessian: bool,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+
+    /// The table with the row of a model to explain
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    data: Option<PathBuf>,
+
+    /// Which row, counted from 1
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Model", value_parser = clap::value_parser!(u64).range(1..))]
+    row: u64,
+
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    picture: Picture,
+}
+
+/// How much is shown.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Detail")]
+pub struct Detail {
+    /// What stands as one node; by default operators for a formula, neurons for a model
+    #[arg(long, value_name = "operator|neuron|layer|network", hide_possible_values = true, value_parser = level())]
+    pub level: Option<Level>,
+
+    /// Scopes to show as one node all the same
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+    pub fold: Vec<String>,
+
+    /// Scopes to show open all the same
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+    pub open: Vec<String>,
+
+    /// One neuron, such as "hidden1[3]", with what it takes and gives; at --level operator every multiplication in it
+    #[arg(long, value_name = "NEURON")]
+    pub focus: Option<String>,
+
+    /// The most neurons shown of a layer, or products of a neuron
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub units: u16,
+
+    /// Significant digits
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=17))]
+    pub digits: u8,
+}
+
+fn level() -> impl TypedValueParser<Value = Level> {
+    let find = |name: String| Level::NAMES.iter().find(|(n, _)| *n == name).map(|(_, level)| *level).ok_or("unknown");
+    PossibleValuesParser::new(Level::NAMES.map(|(name, _)| name)).try_map(find)
+}
+
+impl Detail {
+    /// What the graph view folds at a level.
+    pub fn folding(&self, level: Level) -> Folding<'_> {
+        Folding { level, fold: &self.fold, open: &self.open }
+    }
+
+    /// The digits as a count.
+    pub fn digits(&self) -> usize {
+        usize::from(self.digits)
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backpass explain \"sigmoid(w1*x + w2*y + b)\" x=1 y=-2 w1=0.5 w2=0.25 b=0.1
+  backpass explain \"sum(relu(X @ W))\" \"X=[[1,-2]]\" \"W=[[1,2],[3,4]]\" -o graph.svg
+  backpass explain \"x^2 * y\" --formulas
+  backpass explain \"tanh(X)\" \"X=[[1,2],[3,4]]\" --jacobian
+  backpass explain moons.backpass --data moons.csv --row 17
+  backpass explain moons.backpass --data moons.csv --level operator --focus \"hidden1[3]\"";
+
+impl Explain {
+    pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        match Subject::new(&self.subject)? {
+            Subject::Text(source) => self.formula(&source, talk),
+            Subject::Model(model) => self.model(&model, talk),
+        }
+    }
+
+    fn wrt(&self) -> Option<Vec<&str>> {
+        self.wrt.as_ref().map(|names| names.iter().map(String::as_str).collect())
+    }
+
+    fn formula(&self, source: &str, talk: &Talk) -> Result<(), Failure> {
+        if self.data.is_some() {
+            return Err(usage("--data belongs to a model; a formula takes its values as name=value"));
+        }
+        let formula = Formula::new(source, &self.values, self.of.as_deref())?;
+        if self.formulas {
+            return self.symbolic(&formula);
+        }
+        let wrt = self.wrt();
+        let question = Question { result: formula.result, seed: None, variables: wrt.as_deref() };
+        let level = self.detail.level.unwrap_or(Level::Operator);
+        let graph = if level == Level::Operator { formula.graph.clone() } else { recognise(&formula.graph) };
+        let explanation = Explanation::new(&graph, &question, &formula.point()).map_err(missing_value)?;
+        let value = explanation.value(explanation.result());
+        if value.len() != 1 {
+            let sizes: Vec<String> = value.shape().iter().map(usize::to_string).collect();
+            talk.note(format!("the result is an array of {}: derivatives are those of the sum of its elements", sizes.join("×")));
+        }
+        let mut blocks: [Option<Vec<Block>>; 2] = [None, None];
+        if self.jacobian {
+            let name = explanation.names().get(explanation.result());
+            blocks[0] = Some(jacobians(&formula, name, wrt.as_deref())?);
+        }
+        if self.hessian {
+            blocks[1] = Some(hessians(&formula, wrt.as_deref())?);
+        }
+        let mut view = explanation.view(&self.detail.folding(level), self.detail.digits());
+        view.title = title(source);
+        if self.json {
+            self.picture.draw(&view, self.detail.digits())?;
+            return self.document(&explanation, &view, &blocks);
+        }
+        let digits = self.detail.digits();
+        let texts = [
+            blocks[0].as_ref().map(|blocks| jacobian_text(blocks, digits)),
+            blocks[1].as_ref().map(|blocks| hessian_text(blocks, digits)),
+        ];
+        match texts.into_iter().flatten().collect::<Vec<_>>() {
+            texts if texts.is_empty() => self.show(&view),
+            texts => {
+                self.picture.draw(&view, digits)?;
+                output::print(texts.join("\n"))
+            }
+        }
+    }
+
+    /// Prints the view and draws it.
+    fn show(&self, view: &View) -> Result<(), Failure> {
+        self.picture.draw(view, self.detail.digits())?;
+        let options = text::Options { digits: self.detail.digits(), formulas: true, width: text_width() };
+        output::print(if self.steps { text::steps(view, &options) } else { text::table(view, &options) })
+    }
+
+    /// The derivative with respect to each name as one formula.
+    fn symbolic(&self, formula: &Formula) -> Result<(), Failure> {
+        let builder = Builder::from_graph(formula.graph.clone());
+        let wrt = self.wrt();
+        let leaf = |id: &_| matches!(formula.graph.node(*id).op, Op::Input(_) | Op::Parameter(_));
+        let names: Vec<&str> = formula.graph.ids().filter(leaf).map(|id| formula.graph.name(id)).collect();
+        if let Some(name) = wrt.iter().flatten().find(|name| !names.contains(name)) {
+            return Err(usage(format!("there is no name `{name}` in the formula")));
+        }
+        let names: Vec<&str> = names.into_iter().filter(|name| wrt.as_ref().is_none_or(|wrt| wrt.contains(name))).collect();
+        let variables: Vec<_> = names.iter().filter_map(|name| formula.graph.named(name)).map(|id| builder.expr(id)).collect();
+        let slopes = gradient(builder.expr(formula.result).sum_all(), &variables).map_err(|e| usage(e.to_string()))?;
+        for (name, slope) in names.iter().zip(slopes) {
+            builder.output(&format!("∂/∂{name}"), slope);
+        }
+        let graph = builder.finish().map_err(|e| usage(e.to_string()))?;
+        let graph = dce(&simplify(&fold(&simplify(&fold(&graph)))));
+        let lines = names.iter().filter_map(|name| {
+            let slope = graph.output(&format!("∂/∂{name}"))?;
+            Some(format!("∂/∂{name} = {}\n", expression(&graph, slope, FORMULA_DEPTH)))
+        });
+        output::print(lines.collect::<String>())
+    }
+
+    fn model(&self, model: &Model, talk: &Talk) -> Result<(), Failure> {
+        if !self.values.is_empty() || self.jacobian || self.hessian || self.formulas || self.of.is_some() {
+            return Err(usage("values, --of, --formulas, --jacobian and --hessian belong to formulas; a model takes --data and --row"));
+        }
+        let Some(data) = &self.data else {
+            let help = "help: --data FILE --row N; without numbers, see backpass draw";
+            return Err(usage(format!("a row is needed to explain what the model does with it\n{help}")));
+        };
+        let table = self.reading.table(data)?;
+        let explained = model.explain(&table, self.row as usize - 1)?;
+        explained.surprises.notes().iter().for_each(|note| talk.note(note));
+        talk.say(format!("row {}: predicted {}; derivatives are those of {}", self.row, explained.prediction, explained.of));
+        let explanation = &explained.explanation;
+        let digits = self.detail.digits();
+        let level = self.detail.level.unwrap_or(Level::Neuron);
+        let mut view = match (level, &self.detail.focus) {
+            (Level::Neuron, focus) => {
+                let options = NeuronOptions {
+                    units: usize::from(self.detail.units),
+                    inputs: &model.inputs.features,
+                    outputs: &explained.outputs,
+                    focus: focus.as_deref(),
+                    digits,
+                };
+                neurons(Source::Run(explanation), &options).map_err(|e| usage(e.to_string()))?
+            }
+            (Level::Operator, Some(focus)) => {
+                let (layer, unit) = neuron(focus)?;
+                let terms = usize::from(self.detail.units);
+                let neuron = explanation.microscope(layer, unit, terms, &model.inputs.features).map_err(|e| usage(e.to_string()))?;
+                let mut view = neuron.view(&Folding::at(Level::Operator), digits);
+                view.notes.push(format!("The gradients of what it takes are the parts that flow through {focus} alone."));
+                view
+            }
+            (_, Some(_)) => return Err(usage("--focus goes with --level neuron or --level operator")),
+            (level, None) => explanation.view(&self.detail.folding(level), digits),
+        };
+        view.title = format!("{}, row {} of {}", self.subject, self.row, data.display());
+        if self.json {
+            self.picture.draw(&view, digits)?;
+            return self.document(explanation, &view, &[None, None]);
+        }
+        self.show(&view)
+    }
+
+    /// Prints everything as one JSON document.
+    fn document(&self, explanation: &Explanation, view: &View, blocks: &[Option<Vec<Block>>; 2]) -> Result<(), Failure> {
+        let wrt = self.wrt();
+        let asked = |name: &str| wrt.as_ref().is_none_or(|names| names.contains(&name));
+        let gradients = explanation.gradients().filter(|(name, _)| asked(name));
+        let gradients: serde_json::Map<String, Value> = gradients.map(|(name, g)| (name.to_string(), nested(&g))).collect();
+        let optional = |array: &Option<_>| array.as_ref().map_or(Value::Null, nested);
+        let entering = view.entering();
+        let node = |(index, node): (usize, &ViewNode)| {
+            let edges: Vec<_> = entering[index].iter().map(|&e| &view.edges[e]).collect();
+            json!({
+                "id": node.id,
+                "op": node.label,
+                "name": node.name,
+                "args": edges.iter().map(|e| &view.nodes[e.from].id).collect::<Vec<_>>(),
+                "formula": node.formula,
+                "shape": node.shape,
+                "value": optional(&node.value),
+                "local": edges.iter().map(|e| optional(&e.local)).collect::<Vec<_>>(),
+                "flow": edges.iter().map(|e| optional(&e.gradient)).collect::<Vec<_>>(),
+                "grad": optional(&node.gradient),
+                "notes": node.notes,
+            })
+        };
+        let mut document = json!({
+            "schema": "backpass.explain/1",
+            "result": explanation.names().get(explanation.result()),
+            "value": nested(explanation.value(explanation.result())),
+            "gradients": gradients,
+            "nodes": view.nodes.iter().enumerate().map(node).collect::<Vec<_>>(),
+        });
+        for (name, blocks) in ["jacobian", "hessian"].iter().zip(blocks) {
+            if let Some(blocks) = blocks {
+                document[name] = blocks_json(blocks, *name == "hessian");
+            }
+        }
+        output::json(&document)
+    }
+}
+
+/// How many operators deep the formula of a derivative is written.
+const FORMULA_DEPTH: usize = 60;
+
+/// A title that fits above a picture.
+pub fn title(source: &str) -> String {
+    const LONGEST: usize = 80;
+    let line = source.split(['\n', ';']).map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ");
+    match line.chars().count() {
+        0..=LONGEST => line,
+        _ => line.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
+}
+
+/// Reads `hidden1[3]`.
+fn neuron(text: &str) -> Result<(&str, usize), Failure> {
+    let parts = text.strip_suffix(']').and_then(|rest| rest.split_once('['));
+    let read = parts.and_then(|(layer, unit)| Some((layer, unit.parse().ok()?)));
+    read.ok_or_else(|| usage(format!("`{text}` is not a neuron\nhelp: write its layer and number, such as \"hidden1[3]\"")))
+}
+
+fn missing_value(error: DifferentiateError) -> Failure {
+    match &error {
+        DifferentiateError::Interpret(InterpretError::Missing { .. }) => {
+            usage(format!("{error}, or --formulas for derivatives without numbers"))
+        }
+        _ => usage(error.to_string()),
+    }
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, message)
+}

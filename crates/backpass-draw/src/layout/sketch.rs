@@ -1,0 +1,213 @@
+//! What stands in and beside each node and on each edge, and how large it is.
+
+use backpass::Array;
+use backpass::view::{Role, View, ViewEdge, ViewNode};
+
+use super::Direction;
+use crate::font;
+use crate::number;
+use crate::svg::SvgOptions;
+
+/// How a text looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Style {
+    /// The label inside a node.
+    Name,
+    /// A value, flowing forward.
+    Forward,
+    /// A gradient, flowing backward.
+    Backward,
+    /// A local derivative.
+    Local,
+    /// A name, a shape, a title.
+    Quiet,
+}
+
+impl Style {
+    /// The size of the font.
+    pub fn size(self) -> f64 {
+        match self {
+            Style::Name => 14.0,
+            Style::Forward | Style::Backward => 12.0,
+            Style::Local | Style::Quiet => 10.0,
+        }
+    }
+}
+
+/// One line of text.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Text {
+    pub text: String,
+    pub style: Style,
+}
+
+impl Text {
+    /// The text, shortened to `room`.
+    pub fn new(text: &str, style: Style, room: f64) -> Self {
+        Text { text: font::shortened(text, style.size(), room), style }
+    }
+
+    pub fn width(&self) -> f64 {
+        font::width(&self.text, self.style.size()).ceil()
+    }
+
+    pub fn height(&self) -> f64 {
+        self.style.size() + 3.0
+    }
+}
+
+/// The shape of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outline {
+    Circle,
+    /// A box with round ends.
+    Pill,
+    /// A box with slightly rounded corners.
+    Box,
+    /// A box with well rounded corners.
+    Round,
+    /// A box with a double border.
+    Double,
+    /// A dotted box.
+    Dotted,
+}
+
+/// A node before it has a place.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeSketch {
+    pub outline: Outline,
+    pub w: f64,
+    pub h: f64,
+    /// What stands inside; empty where nothing fits.
+    pub inside: Text,
+    /// What stands beside it.
+    pub captions: Vec<Text>,
+}
+
+/// Longer labels of nodes are shortened.
+const LABEL_ROOM: f64 = 150.0;
+/// Longer numbers on edges are shortened.
+const NUMBER_ROOM: f64 = 130.0;
+/// Longer arrays on edges are shortened.
+const NUMBER_CHARS: usize = 18;
+
+/// The sketch of every node.
+pub(crate) fn nodes(view: &View, options: &SvgOptions, columns: bool) -> Vec<NodeSketch> {
+    let mut users = vec![0; view.nodes.len()];
+    view.edges.iter().for_each(|edge| users[edge.from] += 1);
+    let numbers = view.nodes.iter().any(|node| node.value.is_some());
+    let sketch = |(node, users): (&ViewNode, usize)| {
+        if columns { in_column(node, options, numbers) } else { in_graph(node, options, users) }
+    };
+    view.nodes.iter().zip(users).map(sketch).collect()
+}
+
+fn in_graph(node: &ViewNode, options: &SvgOptions, users: usize) -> NodeSketch {
+    let inside = Text::new(&number::typeset_symbol(&node.label), Style::Name, LABEL_ROOM);
+    let width = inside.width();
+    let (outline, w, h) = match node.role {
+        Role::Input => (Outline::Pill, (width + 22.0).max(34.0), 28.0),
+        Role::Parameter | Role::Constant => (Outline::Box, (width + 16.0).max(32.0), 28.0),
+        Role::Operator(_) if width <= 24.0 => (Outline::Circle, 34.0, 34.0),
+        Role::Operator(_) => (Outline::Round, width + 20.0, 30.0),
+        Role::Neuron => (Outline::Circle, (width + 16.0).clamp(40.0, 80.0), (width + 16.0).clamp(40.0, 80.0)),
+        Role::Array => (Outline::Box, (width + 16.0).max(30.0), tall(&node.shape)),
+        Role::Folded(_) => (Outline::Double, width + 28.0, 40.0),
+        Role::More => (Outline::Dotted, width + 16.0, 28.0),
+    };
+    let mut captions = Vec::new();
+    if options.names && node.name != node.label && !matches!(node.role, Role::More) {
+        captions.push(Text::new(&node.name, Style::Quiet, LABEL_ROOM));
+    }
+    if !node.shape.is_empty() {
+        captions.push(Text::new(&number::shape(&node.shape), Style::Quiet, LABEL_ROOM));
+    }
+    // With one user the numbers stand on its edge.
+    if users > 1
+        && let Some(gradient) = &node.gradient
+    {
+        captions.push(backward(gradient, options));
+    }
+    let room = if outline == Outline::Circle { w - 6.0 } else { w };
+    NodeSketch { outline, w, h, inside: Text::new(&inside.text, Style::Name, room), captions }
+}
+
+fn in_column(node: &ViewNode, options: &SvgOptions, numbers: bool) -> NodeSketch {
+    if node.role == Role::More {
+        let inside = Text::new(&node.label, Style::Quiet, LABEL_ROOM);
+        return NodeSketch { outline: Outline::Dotted, w: inside.width() + 12.0, h: 22.0, inside, captions: vec![] };
+    }
+    let side = if numbers { 60.0 } else { 32.0 };
+    let room = side - 6.0;
+    let label = number::typeset_symbol(&node.label);
+    let rounded = |value: f64, digits| {
+        let text = number::typeset(&number::number(value, digits));
+        Text { text, style: Style::Forward }
+    };
+    let item = node.value.as_ref().and_then(Array::item);
+    let value =
+        item.and_then(|item| (1..=options.digits.min(3)).rev().map(|d| rounded(item, d)).find(|t| t.width() <= room));
+    let name = Text { text: label.clone(), style: Style::Quiet };
+    let (inside, caption) = match value {
+        Some(value) => (value, Some(Text::new(&label, Style::Quiet, LABEL_ROOM))),
+        None if name.width() <= room => (name, None),
+        None => (Text { text: String::new(), style: Style::Quiet }, Some(Text::new(&label, Style::Quiet, 90.0))),
+    };
+    let few = SvgOptions { digits: options.digits.min(3), ..options.clone() };
+    let gradient = node.gradient.as_ref().map(|gradient| backward(gradient, &few));
+    let captions = caption.filter(|_| options.names).into_iter().chain(gradient).collect();
+    NodeSketch { outline: Outline::Circle, w: side, h: side, inside, captions }
+}
+
+/// The height of the box of an array: it grows with the logarithm of the number of elements in a column.
+fn tall(shape: &[usize]) -> f64 {
+    let elements = shape.last().copied().unwrap_or(1).max(1) as f64;
+    (30.0 + 12.0 * elements.log2()).clamp(30.0, 150.0)
+}
+
+fn value(value: &Array, options: &SvgOptions) -> String {
+    let text = number::array(value, options.digits, NUMBER_CHARS);
+    // Where even one item and the number of the others is too much, the item alone remains.
+    let item = text.split_once(',').filter(|_| text.chars().count() > NUMBER_CHARS);
+    number::typeset(&item.map_or(text.clone(), |(item, _)| format!("{item}, …]")))
+}
+
+fn backward(gradient: &Array, options: &SvgOptions) -> Text {
+    let arrow = match options.direction {
+        Direction::Right => '←',
+        Direction::Down => '↑',
+    };
+    Text::new(&format!("{arrow} {}", value(gradient, options)), Style::Backward, NUMBER_ROOM)
+}
+
+/// What stands on an edge between operators: above the line and below it.
+pub(crate) fn edge(edge: &ViewEdge, options: &SvgOptions) -> (Vec<Text>, Vec<Text>) {
+    let forward = edge.value.as_ref().map(|v| Text::new(&value(v, options), Style::Forward, NUMBER_ROOM));
+    let gradient = edge.gradient.as_ref().map(|g| backward(g, options));
+    let local = match &edge.local {
+        _ if !options.locals => None,
+        Some(local) if local.len() == 1 => Some(format!("∂ {}", value(local, options))),
+        // Without numbers the rule itself is what there is to say.
+        None if edge.value.is_none() && !edge.rule.is_empty() => Some(format!("∂ {}", edge.rule.replace('-', "−"))),
+        _ => None,
+    };
+    let local = local.map(|text| Text::new(&text, Style::Local, NUMBER_ROOM));
+    (forward.into_iter().collect(), gradient.into_iter().chain(local).collect())
+}
+
+/// What stands on the arrow that leaves a node without users.
+pub(crate) fn result(node: &ViewNode, options: &SvgOptions) -> (Vec<Text>, Vec<Text>) {
+    let forward = node.value.as_ref().map(|v| Text::new(&value(v, options), Style::Forward, NUMBER_ROOM));
+    let gradient = node.gradient.as_ref().map(|g| backward(g, options));
+    (forward.into_iter().collect(), gradient.into_iter().collect())
+}
+
+/// What stands on an edge between neurons, longest first: the product, or only the weight.
+pub(crate) fn weight(edge: &ViewEdge, options: &SvgOptions) -> Vec<Text> {
+    let Some(weight) = edge.weight else { return Vec::new() };
+    let weight = format!("× {}", number::number(weight, options.digits.min(3)));
+    let product = edge.value.as_ref().and_then(Array::item);
+    let product = product.map(|product| format!("{weight} = {}", number::number(product, options.digits.min(3))));
+    let text = |text: String| Text { text: number::typeset(&text), style: Style::Forward };
+    product.into_iter().chain([weight]).map(text).collect()
+}

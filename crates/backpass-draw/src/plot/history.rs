@@ -1,0 +1,91 @@
+//! Learning curves.
+
+use backpass::train::Epoch;
+
+use super::axis::Axis;
+use super::chart::{Chart, Mark, Series};
+
+/// The training of one model.
+#[derive(Clone, Copy, Debug)]
+pub struct Training<'a> {
+    /// The name of the model; may be empty where there is only one.
+    pub name: &'a str,
+    /// Its epochs.
+    pub history: &'a [Epoch],
+    /// The epoch whose weights were kept, counted from 1; none where that is not to be marked.
+    pub kept: Option<usize>,
+}
+
+/// Losses epoch by epoch: training dashed, validation solid, one colour for each model. On a logarithmic axis where the
+/// largest loss is more than fifty times the smallest.
+pub fn learning_curves(trainings: &[Training<'_>]) -> Chart {
+    let mut chart = Chart::new("Learning curves", Axis::whole("epoch"), Axis::linear("loss"));
+    for (number, training) in trainings.iter().enumerate() {
+        let called = |part: &str| {
+            let part = if training.name.is_empty() { part.to_string() } else { format!("{}, {part}", training.name) };
+            part.trim().to_string()
+        };
+        let points = |loss: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<(f64, f64)> {
+            training.history.iter().filter_map(|epoch| Some((epoch.epoch as f64, loss(epoch)?))).collect()
+        };
+        let validation = points(&|epoch| epoch.validation_loss);
+        chart.series.push(Series::dashed(called("training"), points(&|epoch| Some(epoch.train_loss))).coloured(number));
+        if !validation.is_empty() {
+            chart.series.push(Series::curve(called("validation"), validation).coloured(number));
+        }
+        if let Some(kept) = training.kept {
+            let label = if training.name.is_empty() { "kept".to_string() } else { format!("{} kept", training.name) };
+            chart.marks.push(Mark { x: kept as f64, label: format!("{label}: epoch {kept}") });
+        }
+    }
+    let losses = || chart.series.iter().flat_map(Series::corners).map(|p| p.1).filter(|loss| loss.is_finite());
+    let (least, most) = losses().fold((f64::INFINITY, 0.0f64), |(l, m), loss| (l.min(loss), m.max(loss)));
+    if least > 0.0 && most > 50.0 * least {
+        chart.y = Axis::log("loss");
+    }
+    chart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scale;
+    use super::*;
+
+    fn epochs(losses: &[(f64, Option<f64>)]) -> Vec<Epoch> {
+        let one = |(index, &(train_loss, validation_loss)): (usize, &(f64, Option<f64>))| Epoch {
+            epoch: index + 1,
+            train_loss,
+            penalty: 0.0,
+            validation_loss,
+            metrics: Vec::new(),
+            learning_rate: 0.1,
+            seconds: 0.0,
+        };
+        losses.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn every_loss_of_every_model_is_there() {
+        let (a, b) = (epochs(&[(3.0, Some(4.0)), (2.0, Some(3.5))]), epochs(&[(5.0, None), (1.0, None)]));
+        let chart = learning_curves(&[
+            Training { name: "wide", history: &a, kept: Some(2) },
+            Training { name: "deep", history: &b, kept: None },
+        ]);
+        let names: Vec<&str> = chart.series.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["wide, training", "wide, validation", "deep, training"]);
+        assert_eq!(chart.series[1].corners(), [(1.0, 4.0), (2.0, 3.5)]);
+        assert_eq!(chart.marks, [Mark { x: 2.0, label: "wide kept: epoch 2".into() }]);
+        assert_eq!(chart.y.scale, Scale::Linear);
+    }
+
+    #[test]
+    fn losses_over_decades_stand_on_a_logarithmic_axis() {
+        let wide = epochs(&[(100.0, None), (1.0, None)]);
+        let of = |history: &[Epoch]| learning_curves(&[Training { name: "", history, kept: Some(1) }]);
+        assert_eq!(of(&wide).y.scale, Scale::Log);
+        assert_eq!(of(&wide).marks[0].label, "kept: epoch 1");
+        for odd in [epochs(&[(f64::NAN, Some(f64::INFINITY))]), Vec::new()] {
+            assert!(of(&odd).svg((500, 300), crate::Theme::Auto).is_ok());
+        }
+    }
+}

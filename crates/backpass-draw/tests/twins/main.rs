@@ -1,0 +1,7 @@
+//! The other faces of a view: text, Graphviz, TeX, a page.
+
+mod dot;
+mod html;
+mod tex;
+mod text;
+mod views;

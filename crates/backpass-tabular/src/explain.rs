@@ -1,0 +1,122 @@
+//! One row of a table through a model: the whole way from raw cells to prediction and loss, with every number.
+
+use backpass::array::Array;
+use backpass::builder::{Builder, Expr};
+use backpass::explain::{Explanation, Question};
+use backpass::graph::{Graph, ScopeKind};
+use backpass::loss::Loss;
+use backpass::shape::Shape;
+
+use crate::encode::{Surprises, raw};
+use crate::fit_error::FitError;
+use crate::model::Model;
+use crate::table::Table;
+
+/// What happened to one row.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// Every number.
+    pub explanation: Explanation,
+    /// The names of the network's outputs.
+    pub outputs: Vec<String>,
+    /// What is differentiated, in words.
+    pub of: String,
+    /// What the model predicts, in words.
+    pub prediction: String,
+    /// Cells that training did not know.
+    pub surprises: Surprises,
+}
+
+impl Model {
+    /// The whole model as one graph: from `numbers` and `categories` through the scopes `encoder` and `network` to
+    /// `probabilities` or `prediction`. With a loss it also takes `target`, as the network sees it, and gives `loss`, the
+    /// mean over the rows.
+    pub fn graph(&self, loss: Option<&Loss>) -> Result<Graph, FitError> {
+        let builder = Builder::new();
+        let b = &builder;
+        let part = |name: &str, kind: ScopeKind, graph: &Graph, inputs: &[(&str, Expr<'_>)], wanted: &str| {
+            let outputs = b.scope(name, kind, || b.embed(graph, inputs));
+            outputs.into_iter().find(|(output, _)| output == wanted).map(|(_, value)| value.id())
+        };
+        let missing = |what| FitError::from(backpass::nn::NetworkError::Missing { what });
+        let features =
+            part("encoder", ScopeKind::Function, &self.encoder, &[], "features").ok_or(missing("output `features`"))?;
+        let x = [("x", b.expr(features))];
+        let y = part("network", ScopeKind::Network, &self.network.graph, &x, "y").ok_or(missing("output `y`"))?;
+        let result = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
+        let head = part("head", ScopeKind::Function, &self.head, &[("y", b.expr(y))], result)
+            .ok_or(missing("an output of the head"))?;
+        if let Some(loss) = loss {
+            let target = b.input("target", Shape::batch(&[1]));
+            b.output("loss", b.scope("loss", ScopeKind::Function, || loss.rows(b.expr(y), target).mean(0)));
+        }
+        b.output(result, b.expr(head));
+        Ok(builder.finish()?)
+    }
+
+    /// What the outputs of the network stand for: the classes, the second of two, or the target.
+    pub fn output_names(&self) -> Vec<String> {
+        match self.target.task.classes() {
+            [_, second] => vec![second.clone()],
+            [] => vec![self.target.name.clone()],
+            classes => classes.to_vec(),
+        }
+    }
+
+    /// Explains what the model does with one row, counted from 0. Where the row has a target, the derivatives are those of
+    /// the loss that was trained, without label smoothing; otherwise those of the prediction, for classes of the
+    /// probability of the most probable one.
+    pub fn explain(&self, table: &Table, row: usize) -> Result<Explained, FitError> {
+        if row >= table.rows() {
+            return Err(FitError::NoSuchRow { file: table.name.clone(), row, rows: table.rows() });
+        }
+        let table = table.select_rows(&[row as u32]);
+        let mut surprises = Surprises::default();
+        let (numbers, codes) = raw(&table, &self.schema, &self.inputs, &mut surprises)?;
+        let predicted = self.predict(&table, 1)?;
+        let has_target =
+            table.column(&self.target.name).is_ok() && !self.target.present(&table, &self.schema)?.is_empty();
+        let loss = Loss::parse(self.manifest.options.loss.as_deref().unwrap_or_default())?.with_smoothing(0.0);
+        let graph = self.graph(has_target.then_some(&loss))?;
+        let mut values: Vec<(&str, Array)> =
+            self.network.weights.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
+        let one_row =
+            |data: Vec<f64>| Array::new(&[1, data.len()], data.clone()).unwrap_or_else(|| Array::vector(data));
+        values.push(("numbers", one_row(numbers)));
+        values.push(("categories", one_row(codes)));
+        if has_target {
+            let (centre, factor) = self.target_scale;
+            let target = self.targets(&table)?.first().map_or(f64::NAN, |v| (v - centre) / factor);
+            values.push(("target", one_row(vec![target])));
+        }
+        let known = |name: &str| graph.inputs().chain(graph.parameters()).any(|id| graph.name(id) == name);
+        let point: Vec<(&str, &Array)> = values.iter().filter(|(name, _)| known(name)).map(|(n, v)| (*n, v)).collect();
+        let classes = self.target.task.classes();
+        let wanted = if has_target {
+            "loss"
+        } else if classes.is_empty() {
+            "prediction"
+        } else {
+            "probabilities"
+        };
+        let result = graph.output(wanted).ok_or(backpass::nn::NetworkError::Missing { what: "a result" })?;
+        let best = (!classes.is_empty()).then(|| predicted.class(0));
+        let seed = best
+            .filter(|_| !has_target)
+            .map(|best| Array::from_fn(&[1, classes.len()], |i| f64::from(u8::from(i == best))));
+        let question = Question { result, seed: seed.as_ref(), variables: None };
+        let explanation = Explanation::new(&graph, &question, &point)?;
+        let (of, prediction) = match best {
+            Some(best) => {
+                let probability = predicted.values[best];
+                (
+                    format!("the probability of {}", classes[best]),
+                    format!("{} with probability {probability:.4}", classes[best]),
+                )
+            }
+            None => (format!("the prediction of {}", self.target.name), format!("{}", predicted.values[0])),
+        };
+        let of = if has_target { format!("the loss ({})", loss.choice().name) } else { of };
+        Ok(Explained { explanation, outputs: self.output_names(), of, prediction, surprises })
+    }
+}
