@@ -29,9 +29,7 @@ pub fn nested(array: &Array) -> Value {
     fn write(sizes: &[usize], data: &[f64]) -> Value {
         match sizes.split_first() {
             None => json!(data[0]),
-            Some((_, inner)) if data.is_empty() => {
-                json!(vec![(); 0].iter().map(|()| write(inner, data)).collect::<Vec<_>>())
-            }
+            Some(_) if data.is_empty() => json!([]),
             Some((&count, inner)) => data.chunks(data.len() / count).map(|part| write(inner, part)).collect(),
         }
     }

@@ -6,7 +6,20 @@ use std::time::Instant;
 
 use common::Folder;
 
-const VERBS: [&str; 7] = ["train", "evaluate", "predict", "inspect", "generate", "completions", "man"];
+const VERBS: [&str; 12] = [
+    "train",
+    "evaluate",
+    "predict",
+    "inspect",
+    "explain",
+    "draw",
+    "check",
+    "exercise",
+    "approximate",
+    "generate",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_verb_has_help_with_examples() {

@@ -205,11 +205,15 @@ fn equation<const N: usize>(terms: [Option<String>; N]) -> String {
 /// The sizes in a rule that multiplies matrices, such as `2×3 = 2×4 @ 4×3`; none where a factor is not known by name.
 fn sizes_of_rule(view: &View, edge: &ViewEdge, siblings: &[usize]) -> Option<String> {
     let shape_of = |factor: &str| match factor.split_once("/∂") {
-        Some((_, name)) => (name == view.nodes[edge.to].name).then(|| view.nodes[edge.to].shape.clone()),
+        Some((_, name)) => {
+            let to = &view.nodes[edge.to];
+            (name == to.name && to.shape.len() == 2).then(|| to.shape.clone())
+        }
         None => {
             let operands = siblings.iter().map(|&other| &view.nodes[view.edges[other].from]);
             let name = factor.trim_end_matches(['\'', 'ᵗ']);
-            let mut shape = operands.into_iter().find(|operand| operand.name == name)?.shape.clone();
+            let mut operands = operands.filter(|operand| operand.name == name && operand.shape.len() == 2);
+            let mut shape = operands.next()?.shape.clone();
             if name != factor {
                 shape.reverse();
             }

@@ -225,7 +225,7 @@ fn a_microscope_shows_what_the_neuron_computes() {
         for (name, gradient) in neuron.gradients().filter(|(name, _)| name.starts_with("w[")) {
             let input: usize = name[2..name.len() - 1].parse().unwrap();
             let expected = weights.data()[input * weights.shape()[1] + unit];
-            assert!((gradient.item().unwrap() - expected).abs() < 1e-12, "{layer}[{unit}] {name}");
+            assert!((gradient.unwrap().item().unwrap() - expected).abs() < 1e-12, "{layer}[{unit}] {name}");
         }
     }
     let error = explanation.microscope("hidden3", 0, 4, &[]).unwrap_err().to_string();

@@ -23,7 +23,7 @@ use crate::subject::{Formula, Subject};
 #[command(after_help = EXAMPLES)]
 pub struct Draw {
     /// A formula, a file with definitions, - for standard input, or models written by train
-    #[arg(value_name = "FORMULA|FILE|MODEL", allow_hyphen_values = true, required_unless_present_any = ["activation", "activations", "inits"])]
+    #[arg(value_name = "FORMULA|FILE|MODEL", required_unless_present_any = ["activation", "activations", "inits"])]
     subjects: Vec<String>,
 
     /// The definition that is the result; by default the last

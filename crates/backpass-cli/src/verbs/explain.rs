@@ -161,7 +161,7 @@ impl Explain {
         let graph = if level == Level::Operator { formula.graph.clone() } else { recognise(&formula.graph) };
         let explanation = Explanation::new(&graph, &question, &formula.point()).map_err(missing_value)?;
         let value = explanation.value(explanation.result());
-        if value.len() != 1 {
+        if value.len() != 1 && !self.jacobian {
             let sizes: Vec<String> = value.shape().iter().map(usize::to_string).collect();
             talk.note(format!("the result is an array of {}: derivatives are those of the sum of its elements", sizes.join("×")));
         }
@@ -274,7 +274,7 @@ impl Explain {
         let wrt = self.wrt();
         let asked = |name: &str| wrt.as_ref().is_none_or(|names| names.contains(&name));
         let gradients = explanation.gradients().filter(|(name, _)| asked(name));
-        let gradients: serde_json::Map<String, Value> = gradients.map(|(name, g)| (name.to_string(), nested(&g))).collect();
+        let gradients: serde_json::Map<String, Value> = gradients.map(|(name, g)| (name.to_string(), g.map_or(Value::Null, nested))).collect();
         let optional = |array: &Option<_>| array.as_ref().map_or(Value::Null, nested);
         let entering = view.entering();
         let node = |(index, node): (usize, &ViewNode)| {

@@ -90,7 +90,7 @@ pub(super) fn continuous(f: &Function, target: f64) -> Result<(), ApproximateErr
     match bisect(f.domain(), DEEPEST, 50_000, |cell| f.enclose(cell).value.width() <= enough) {
         Err(Stuck::Thin(cell)) => Err(f.jump(&cell)),
         // Where values leave everything seen elsewhere far behind, they have no end: cells pile up before a pole.
-        Err(Stuck::Many(cell)) if f.values(&grid(&cell, 2)).iter().any(|v| !(v.abs() <= 16.0 * seen)) => {
+        Err(Stuck::Many(cell)) if f.values(&grid(&cell, 2)).iter().any(|v| v.is_nan() || v.abs() > 16.0 * seen) => {
             Err(f.jump(&cell))
         }
         _ => Ok(()),

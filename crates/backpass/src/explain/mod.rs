@@ -39,6 +39,7 @@ pub struct Explanation {
     gradients: Vec<Option<Array>>,
     flows: HashMap<NodeId, Vec<Flow<Array>>>,
     names: Names,
+    first_bad: Option<NodeId>,
     /// What is differentiated, where that is not the result itself.
     of: Option<String>,
 }
@@ -92,14 +93,37 @@ impl Explanation {
         for flow in symbolic {
             flows.entry(flow.node).or_default().push(flow.map(|&id| trace.value(id).clone()));
         }
+        let first_bad = trace.first_bad(&graph);
         let gradients = graph.ids().map(|id| gradients.get(&id).map(|&g| trace.value(g).clone())).collect();
         let values = graph.ids().map(|id| trace.value(id).clone()).collect();
+        let asked = graph.ids().map(|id| leaf(id) && is_variable(&id)).collect();
         let names = Names::new(&graph, Some(result));
-        let mut explanation = Explanation { graph, result, values, gradients, flows, names, of: None };
+        let mut explanation = Explanation { graph, result, values, gradients, flows, names, first_bad, of: None };
+        explanation.fill_in_zeros(asked);
         if question.seed.is_none() && explanation.value(result).len() != 1 {
             explanation.of = Some(format!("Σ{}", explanation.names.get(result)));
         }
         Ok(explanation)
+    }
+
+    /// Gives a gradient of zeros to what depends on a variable, and which no derivative reaches because it is zero on the
+    /// way. Where there is none on the way, there is none here.
+    fn fill_in_zeros(&mut self, mut depends: Vec<bool>) {
+        for id in self.graph.ids() {
+            depends[id.index()] |= self.graph.node(id).args.iter().any(|a| depends[a.index()]);
+        }
+        let mut blocked = vec![false; depends.len()];
+        for id in self.graph.ids().rev() {
+            let flows = self.flows.get(&id).map_or(&[][..], Vec::as_slice);
+            let none = |operand| flows.iter().any(|f| f.operand == operand && matches!(f.value, Flowing::None(_)));
+            for (operand, arg) in self.graph.node(id).args.iter().enumerate() {
+                blocked[arg.index()] |= blocked[id.index()] || none(operand);
+            }
+            let gradient = &mut self.gradients[id.index()];
+            if gradient.is_none() && depends[id.index()] && !blocked[id.index()] {
+                *gradient = Some(Array::filled(self.values[id.index()].shape(), 0.0));
+            }
+        }
     }
 
     /// The part of the graph that the result needs.
@@ -137,21 +161,15 @@ impl Explanation {
         self.flows.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// The gradients of the inputs and parameters by name; zeros where the result does not depend on one.
-    pub fn gradients(&self) -> impl Iterator<Item = (&str, Array)> {
+    /// The gradients of the inputs and parameters by name; none where there is no derivative or it was not asked for.
+    pub fn gradients(&self) -> impl Iterator<Item = (&str, Option<&Array>)> {
         let leaves = self.graph.ids().filter(|&id| matches!(self.graph.node(id).op, Op::Input(_) | Op::Parameter(_)));
-        leaves.map(|id| {
-            let zeros = || Array::filled(self.value(id).shape(), 0.0);
-            (self.graph.name(id), self.gradient(id).cloned().unwrap_or_else(zeros))
-        })
+        leaves.map(|id| (self.graph.name(id), self.gradient(id)))
     }
 
     /// The first node whose value is NaN or infinite although its operands are finite.
     pub fn first_bad(&self) -> Option<NodeId> {
-        let finite = |id: NodeId| self.value(id).data().iter().all(|v| v.is_finite());
-        let constant = |id: NodeId| matches!(self.graph.node(id).op, Op::Constant(_));
-        let finite = |id: NodeId| finite(id) || constant(id);
-        self.graph.ids().find(|&id| !finite(id) && self.graph.node(id).args.iter().all(|&a| finite(a)))
+        self.first_bad
     }
 }
 

@@ -481,9 +481,7 @@ impl Sheet<'_> {
             let node = &view.nodes[index];
             let terms = edges.iter().map(|&e| &view.edges[e]).filter_map(|e| match e.weight {
                 Some(w) => Some(format!("{}·{}", bracketed(w), bracketed(item(&view.nodes[e.from].value)?))),
-                None => {
-                    e.value.as_ref().and_then(Array::item).map(|v| bracketed(v)).filter(|_| node.role == Role::Neuron)
-                }
+                None => e.value.as_ref().and_then(Array::item).map(bracketed).filter(|_| node.role == Role::Neuron),
             });
             let (sum, value) = (list(terms.collect()), text(item(&node.value)));
             let line = match (sum.is_empty(), &node.formula) {
