@@ -26,7 +26,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("composites.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
     ("spec.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
     ("init.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("nn.rs", &["compile", "session", "loss", "optim", "train"]),
+    ("nn.rs", &["compile", "session", "loss", "optim", "train", "explain"]),
+    ("view", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain"]),
+    ("explain/", &["compile", "session", "loss", "optim", "train"]),
 ];
 
 /// The crates each crate may know.

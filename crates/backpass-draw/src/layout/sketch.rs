@@ -90,6 +90,8 @@ const LABEL_ROOM: f64 = 150.0;
 const NUMBER_ROOM: f64 = 130.0;
 /// Longer arrays on edges are shortened.
 const NUMBER_CHARS: usize = 18;
+/// Characters up to which an array stands on an edge in full.
+const MATRIX_CHARS: usize = 44;
 
 /// The sketch of every node.
 pub(crate) fn nodes(view: &View, options: &SvgOptions, columns: bool) -> Vec<NodeSketch> {
@@ -166,7 +168,11 @@ fn tall(shape: &[usize]) -> f64 {
 }
 
 fn value(value: &Array, options: &SvgOptions) -> String {
-    let text = number::array(value, options.digits, NUMBER_CHARS);
+    // A small matrix stands there in full, of a larger one the beginning.
+    let text = match number::array(value, options.digits, MATRIX_CHARS) {
+        text if text.contains('…') => number::array(value, options.digits, NUMBER_CHARS),
+        text => text,
+    };
     // Where even one item and the number of the others is too much, the item alone remains.
     let item = text.split_once(',').filter(|_| text.chars().count() > NUMBER_CHARS);
     number::typeset(&item.map_or(text.clone(), |(item, _)| format!("{item}, …]")))

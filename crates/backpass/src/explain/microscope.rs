@@ -4,7 +4,6 @@ use super::{Explanation, NotDense, Question, dense_layers};
 use crate::array::Array;
 use crate::autodiff::DifferentiateError;
 use crate::builder::{Builder, Expr};
-use crate::graph::ScopeKind;
 use crate::shape::Shape;
 
 /// Why a neuron cannot be written out.
@@ -85,11 +84,9 @@ impl Explanation {
             functions.push(self.graph.node(at).op.clone());
             at = self.graph.node(at).args[0];
         }
-        builder.scope(layer, ScopeKind::Neuron, || {
-            for op in functions.into_iter().rev() {
-                y = y.apply(op);
-            }
-        });
+        for op in functions.into_iter().rev() {
+            y = y.apply(op);
+        }
         builder.output(&format!("{layer}[{unit}]"), y);
         let result = y.id();
         let graph = owner.finish().map_err(DifferentiateError::from)?;
