@@ -9,25 +9,60 @@ const LONGEST: usize = 600;
 
 /// In these folders of the engine, the modules that must not be named: upper uses lower, never the reverse.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("shape.rs", &["array", "graph", "builder", "ops", "autodiff", "compile", "train", "nn"]),
-    ("array.rs", &["graph", "builder", "ops", "autodiff", "compile", "train", "nn"]),
-    ("ops/", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "text"]),
-    ("graph.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("builder.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("autodiff.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("passes", &["compile", "session", "loss", "optim", "nn", "train"]),
-    ("compile/", &["session", "loss", "optim", "nn", "train"]),
-    ("session.rs", &["loss", "optim", "nn", "train"]),
-    ("loss/", &["compile", "session", "optim", "nn", "train"]),
-    ("optim/", &["compile", "session", "loss", "nn", "train"]),
-    ("interpret.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("gradcheck.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("text/", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("composites.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("spec.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
-    ("init.rs", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train"]),
+    ("shape.rs", &["array", "graph", "builder", "ops", "autodiff", "compile", "train", "nn", "explain", "view"]),
+    ("array.rs", &["graph", "builder", "ops", "autodiff", "compile", "train", "nn", "explain", "view"]),
+    (
+        "ops/",
+        &[
+            "autodiff",
+            "interpret",
+            "passes",
+            "compile",
+            "session",
+            "loss",
+            "optim",
+            "nn",
+            "train",
+            "text",
+            "explain",
+            "view",
+        ],
+    ),
+    (
+        "graph.rs",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
+    (
+        "builder.rs",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
+    ("autodiff.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"]),
+    ("passes", &["compile", "session", "loss", "optim", "nn", "train", "explain", "view"]),
+    ("compile/", &["session", "loss", "optim", "nn", "train", "explain", "view"]),
+    ("session.rs", &["loss", "optim", "nn", "train", "explain", "view"]),
+    ("loss/", &["compile", "session", "optim", "nn", "train", "explain", "view"]),
+    ("optim/", &["compile", "session", "loss", "nn", "train", "explain", "view"]),
+    ("interpret.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"]),
+    ("gradcheck.rs", &["passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"]),
+    (
+        "text/",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
+    (
+        "composites.rs",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
+    (
+        "spec.rs",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
+    (
+        "init.rs",
+        &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain", "view"],
+    ),
     ("nn.rs", &["compile", "session", "loss", "optim", "train", "explain"]),
     ("view", &["autodiff", "interpret", "passes", "compile", "session", "loss", "optim", "nn", "train", "explain"]),
+    ("train/", &["explain", "view"]),
     ("explain/", &["compile", "session", "loss", "optim", "train"]),
 ];
 
@@ -41,14 +76,19 @@ const CRATES: &[(&str, &[&str])] = &[
     ("backpass-cli", &["backpass-kernels", "backpass", "backpass-tabular", "backpass-draw", "backpass-learn"]),
 ];
 
+/// All sources.
+pub fn sources() -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for folder in ["crates", "xtask"] {
+        all.extend(files(Path::new(folder))?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "rs")));
+    }
+    Ok(all)
+}
+
 pub fn run() -> Result<()> {
     let mut problems = Vec::new();
-    for folder in ["crates", "xtask"] {
-        for file in files(Path::new(folder))? {
-            if file.extension().is_some_and(|e| e == "rs") {
-                check_source(&file, &std::fs::read_to_string(&file)?, &mut problems);
-            }
-        }
+    for file in sources()? {
+        check_source(&file, &std::fs::read_to_string(&file)?, &mut problems);
     }
     for (name, allowed) in CRATES {
         let manifest = std::fs::read_to_string(format!("crates/{name}/Cargo.toml"))?;

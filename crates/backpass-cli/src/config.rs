@@ -28,7 +28,7 @@ impl Config {
         let text = fs::read_to_string(path).map_err(|e| Failure::new(Exit::Io, format!("{name}: {e}")))?;
         Config::parse(&text).map_err(|e| {
             let help = "help: `backpass train DATA --target COL --print-config` shows what can be set";
-            Failure::new(Exit::Usage, format!("{name}: {}\n{help}", e.to_string().trim_end()))
+            Failure::usage(format!("{name}: {}\n{help}", e.to_string().trim_end()))
         })
     }
 
@@ -41,7 +41,7 @@ impl Config {
     /// The text that [`Config::load`] reads.
     pub fn to_toml(&self) -> Result<String, Failure> {
         fn part(values: &impl Serialize) -> Result<String, Failure> {
-            toml::to_string(values).map_err(|e| Failure::new(Exit::Usage, format!("the configuration as TOML: {e}")))
+            toml::to_string(values).map_err(|e| Failure::usage(format!("the configuration as TOML: {e}")))
         }
         let (options, reading) = (part(&self.options)?, part(&self.reading)?);
         Ok(if reading.is_empty() { options } else { format!("{options}\n[{READING}]\n{reading}") })

@@ -40,7 +40,7 @@ impl Demand {
             let name = metric.name;
             let known = || metrics.values.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
             let not_here = || format!("--require {name}: this task has other metrics\nhelp: there is {}", known());
-            let found = metrics.get(name).ok_or_else(|| Failure::new(Exit::Usage, not_here()))?;
+            let found = metrics.get(name).ok_or_else(|| Failure::usage(not_here()))?;
             let (met, bound) = match metric.better {
                 Better::Higher => (found >= *value, "at least"),
                 Better::Lower => (found <= *value, "at most"),

@@ -5,11 +5,11 @@ use backpass::array::Array;
 use backpass::autodiff::{jacobian, mixed_hessian};
 use backpass::graph::NodeId;
 use backpass::ops::Op;
-use backpass::view::number;
+use backpass::view::{number, shape};
 use serde_json::{Value, json};
 
-use crate::exit::{Exit, Failure};
-use crate::output::columns;
+use crate::exit::Failure;
+use crate::output::{columns, nested};
 use crate::subject::Formula;
 
 /// More numbers than this are no text for people.
@@ -24,18 +24,6 @@ pub struct Block {
     value: Array,
 }
 
-/// An array as nested JSON; what is not finite becomes null.
-pub fn nested(array: &Array) -> Value {
-    fn write(sizes: &[usize], data: &[f64]) -> Value {
-        match sizes.split_first() {
-            None => json!(data[0]),
-            Some(_) if data.is_empty() => json!([]),
-            Some((&count, inner)) => data.chunks(data.len() / count).map(|part| write(inner, part)).collect(),
-        }
-    }
-    write(array.shape(), array.data())
-}
-
 fn variables(graph: &Graph, wrt: Option<&[&str]>) -> Vec<NodeId> {
     let leaves = graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_)));
     leaves.filter(|&id| wrt.is_none_or(|names| names.contains(&graph.name(id)))).collect()
@@ -47,7 +35,7 @@ pub fn jacobians(formula: &Formula, result: &str, wrt: Option<&[&str]>) -> Resul
     let block = |variable: NodeId| {
         let sizes = |id: NodeId| graph.shape(id).resolve(1);
         small(sizes(*id).iter().product::<usize>() * sizes(variable).iter().product::<usize>())?;
-        let value = jacobian(graph, *id, variable, &formula.point()).map_err(usage)?;
+        let value = jacobian(graph, *id, variable, &formula.point()).map_err(Failure::usage)?;
         let rows = (result.to_string(), sizes(*id));
         Ok(Block { rows, columns: (graph.name(variable).to_string(), sizes(variable)), value })
     };
@@ -63,15 +51,11 @@ pub fn hessians(formula: &Formula, wrt: Option<&[&str]>) -> Result<Vec<Block>, F
     small(all * all)?;
     let pairs = variables.iter().flat_map(|&a| variables.iter().map(move |&b| (a, b)));
     let block = |(a, b): (NodeId, NodeId)| {
-        let value = mixed_hessian(graph, formula.result, (a, b), &formula.point()).map_err(usage)?;
+        let value = mixed_hessian(graph, formula.result, (a, b), &formula.point()).map_err(Failure::usage)?;
         let side = |id: NodeId| (graph.name(id).to_string(), sizes(id));
         Ok(Block { rows: side(a), columns: side(b), value })
     };
     pairs.map(block).collect()
-}
-
-fn usage(error: impl ToString) -> Failure {
-    Failure::new(Exit::Usage, error.to_string())
 }
 
 fn small(numbers: usize) -> Result<(), Failure> {
@@ -80,7 +64,7 @@ fn small(numbers: usize) -> Result<(), Failure> {
             "that would be {numbers} numbers, at most {MOST} are shown\nhelp: take smaller arrays, or fewer with --wrt"
         )
     };
-    if numbers <= MOST { Ok(()) } else { Err(usage(message())) }
+    if numbers <= MOST { Ok(()) } else { Err(Failure::usage(message())) }
 }
 
 impl Block {
@@ -128,15 +112,15 @@ impl Block {
 }
 
 fn sizes(of: &[usize]) -> String {
-    if of.is_empty() { "1".to_string() } else { of.iter().map(usize::to_string).collect::<Vec<_>>().join("×") }
+    if of.is_empty() { "1".to_string() } else { shape(of) }
 }
 
 /// Jacobians for people. Where one is diagonal, the elementwise form that computes the same stands beside it.
 pub fn jacobian_text(blocks: &[Block], digits: usize) -> String {
     let text = |block: &Block| {
         let ((of, rows), (by, by_sizes)) = (&block.rows, &block.columns);
-        let shape = [&rows[..], by_sizes].concat();
-        let mut text = format!("Jacobian ∂{of}/∂{by}, {}\n", sizes(&shape));
+        let all = [&rows[..], by_sizes].concat();
+        let mut text = format!("Jacobian ∂{of}/∂{by}, {}\n", sizes(&all));
         text += &block.table(digits);
         if let Some(diagonal) = block.diagonal() {
             let elements = block.value.len();
@@ -168,8 +152,8 @@ pub fn hessian_text(blocks: &[Block], digits: usize) -> String {
         return format!("Hessian, {0}×{0}\n{1}", names.len(), columns(&table, 1));
     }
     let text = |block: &Block| {
-        let shape = [&block.rows.1[..], &block.columns.1].concat();
-        format!("Hessian ∂²/∂{}∂{}, {}\n{}", block.rows.0, block.columns.0, sizes(&shape), block.table(digits))
+        let all = [&block.rows.1[..], &block.columns.1].concat();
+        format!("Hessian ∂²/∂{}∂{}, {}\n{}", block.rows.0, block.columns.0, sizes(&all), block.table(digits))
     };
     blocks.iter().map(text).collect::<Vec<_>>().join("\n")
 }

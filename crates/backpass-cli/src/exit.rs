@@ -56,6 +56,11 @@ impl Failure {
         Failure { exit, message: message.into() }
     }
 
+    /// A request that makes no sense.
+    pub fn usage(message: impl ToString) -> Self {
+        Failure::new(Exit::Usage, message.to_string())
+    }
+
     /// An end of which everything has been said.
     pub fn silent(exit: Exit) -> Self {
         Failure::new(exit, "")

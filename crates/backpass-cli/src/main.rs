@@ -1,5 +1,6 @@
 //! The command line of backpass.
 
+mod choice;
 mod config;
 mod demand;
 mod derivatives;

@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
+use backpass::array::Array;
 use backpass_tabular::{Metrics, write_file};
 use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use crate::exit::Failure;
@@ -87,6 +89,18 @@ pub fn json(document: &impl Serialize) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
+/// An array as nested JSON; what is not finite becomes null, and negative zero is zero.
+pub fn nested(array: &Array) -> Value {
+    fn write(sizes: &[usize], data: &[f64]) -> Value {
+        match sizes.split_first() {
+            None => (data[0] + 0.0).into(),
+            Some(_) if data.is_empty() => Value::Array(Vec::new()),
+            Some((&count, inner)) => data.chunks(data.len() / count).map(|part| write(inner, part)).collect(),
+        }
+    }
+    write(array.shape(), array.data())
+}
+
 /// Writes results to a file, or to standard output where none is named.
 pub fn print_to(path: Option<&Path>, bytes: &[u8], force: bool) -> Result<(), Failure> {
     match path {
@@ -129,10 +143,17 @@ pub fn metrics_table(of: &[(&str, &Metrics)]) -> String {
 
 /// A number for people: five significant digits.
 pub fn number(value: f64) -> String {
+    significant(value, 5)
+}
+
+/// A number with so many significant digits, zeros at the end included: they say how exactly it is known.
+pub fn significant(value: f64, digits: i32) -> String {
     match value.abs() {
         _ if value.is_nan() => "not defined".to_string(),
         0.0 => "0".to_string(),
-        size @ 1e-4..1e6 => format!("{value:.*}", (4 - size.log10().floor() as i32).max(0) as usize),
-        _ => format!("{value:.4e}"),
+        size if size >= 1e-4 && size < 10f64.powi(digits + 1) => {
+            format!("{value:.*}", (digits - 1 - size.log10().floor() as i32).max(0) as usize)
+        }
+        _ => format!("{value:.*e}", (digits - 1) as usize),
     }
 }

@@ -7,10 +7,10 @@ use backpass::view::View;
 use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::theme::Theme;
 use backpass_draw::{dot, html, png, tex, text};
-use backpass_tabular::write_file;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use backpass_tabular::{check_writable, write_file};
 
-use crate::exit::{Exit, Failure};
+use crate::choice::choice;
+use crate::exit::Failure;
 
 /// How pictures are made.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,34 +25,41 @@ pub struct Picture {
     pub force: bool,
 
     /// The page it stands on; auto follows the reader's system
-    #[arg(long, value_name = "light|dark|auto", default_value = "auto", hide_possible_values = true, value_parser = theme())]
+    #[arg(long, value_name = "light|dark|auto", default_value = "auto", hide_possible_values = true, value_parser = choice(&Theme::NAMES))]
     pub theme: Theme,
 
     /// The width of a .png in pixels; by default twice the size of the drawing
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=20_000))]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=16_384))]
     pub width: Option<u32>,
 }
 
 /// The most nodes of a picture: laying out more takes long, and nobody could read it.
 const MOST_NODES: usize = 1500;
 
-fn theme() -> impl TypedValueParser<Value = Theme> {
-    let names = Theme::NAMES.map(|(name, _)| name);
-    let find = |name: String| Theme::NAMES.iter().find(|(n, _)| *n == name).map(|(_, theme)| *theme).ok_or("unknown");
-    PossibleValuesParser::new(names).try_map(find)
-}
+/// The endings of files to which graphs are drawn.
+pub const GRAPH: &[&str] = &["svg", "png", "html", "htm", "dot", "gv", "tex", "txt"];
+/// The endings of files to which plots are drawn.
+pub const PLOT: &[&str] = &["svg", "png"];
 
 impl Picture {
-    /// Draws a view to the file, if one is asked for.
+    /// Refuses, before any work is done, a file that cannot be written in the end: one with another ending than these, or
+    /// one that is there already.
+    pub fn check(&self, endings: &[&str]) -> Result<(), Failure> {
+        let Some(path) = &self.output else { return Ok(()) };
+        if !endings.contains(&extension(path).as_str()) {
+            let (path, endings) = (path.display(), endings.join(", ."));
+            return Err(Failure::usage(format!("{path}: this ending says no kind of picture\nhelp: use .{endings}")));
+        }
+        Ok(check_writable(path, self.force)?)
+    }
+
+    /// Draws a view to the file, if one is asked for; [`Picture::check`] with [`GRAPH`] comes first.
     pub fn draw(&self, view: &View, digits: usize) -> Result<(), Failure> {
         let Some(path) = &self.output else { return Ok(()) };
         if view.nodes.len() > MOST_NODES && extension(path) != "txt" {
             let nodes = view.nodes.len();
             let message = format!("a picture of {nodes} nodes is too large, at most {MOST_NODES} are drawn");
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("{message}\nhelp: fold it with --level layer, or write a .txt"),
-            ));
+            return Err(Failure::usage(format!("{message}\nhelp: fold it with --level layer, or write a .txt")));
         }
         let options = SvgOptions { digits, theme: self.theme, ..SvgOptions::default() };
         let words = text::Options { digits, ..text::Options::default() };
@@ -60,33 +67,20 @@ impl Picture {
             "html" | "htm" => self.write(path, html(view, &options).as_bytes()),
             "dot" | "gv" => self.write(path, dot(view, &options).as_bytes()),
             "tex" => self.write(path, tex(view, &options).as_bytes()),
-            "txt" => self.write(
-                path,
-                if view.nodes.iter().all(|node| node.value.is_none()) {
-                    text::outline(view)
-                } else {
-                    text::table(view, &words)
-                }
-                .as_bytes(),
-            ),
-            _ => self.vector(&svg(view, &options), "svg, .png, .html, .dot, .tex or .txt"),
+            "txt" if view.nodes.iter().all(|node| node.value.is_none()) => {
+                self.write(path, text::outline(view).as_bytes())
+            }
+            "txt" => self.write(path, text::table(view, &words).as_bytes()),
+            _ => self.vector(&svg(view, &options)),
         }
     }
 
-    /// Writes an SVG to the file, as it is or as pixels.
-    pub fn vector(&self, svg: &str, possible: &str) -> Result<(), Failure> {
+    /// Writes an SVG to the file, as it is or as pixels; [`Picture::check`] comes first.
+    pub fn vector(&self, svg: &str) -> Result<(), Failure> {
         let Some(path) = &self.output else { return Ok(()) };
         match extension(path).as_str() {
-            "svg" => self.write(path, svg.as_bytes()),
-            "png" => {
-                let pixels = png(svg, self.width, 2.0).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
-                self.write(path, &pixels)
-            }
-            _ => {
-                let found = path.display();
-                let message = format!("{found}: this ending says no kind of picture\nhelp: use .{possible}");
-                Err(Failure::new(Exit::Usage, message))
-            }
+            "png" => self.write(path, &png(svg, self.width, 2.0).map_err(Failure::usage)?),
+            _ => self.write(path, svg.as_bytes()),
         }
     }
 

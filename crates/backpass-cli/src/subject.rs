@@ -56,25 +56,24 @@ impl Formula {
     /// Reads a formula; names without a value are single numbers. `of` names the definition that is the result, by
     /// default the last.
     pub fn new(source: &str, values: &[String], of: Option<&str>) -> Result<Formula, Failure> {
-        let usage = |message: String| Failure::new(Exit::Usage, message);
         let values: Vec<(String, Array)> = values.iter().map(|v| named_value(v)).collect::<Result<_, _>>()?;
         if let Some(name) = values.iter().enumerate().find(|(i, (n, _))| values[..*i].iter().any(|(m, _)| m == n)) {
-            return Err(usage(format!("`{}` is given twice", name.1.0)));
+            return Err(Failure::usage(format!("`{}` is given twice", name.1.0)));
         }
         let shapes: Vec<(&str, Shape)> = values.iter().map(|(n, v)| (n.as_str(), Shape::fixed(v.shape()))).collect();
-        let graph = parse_expression(source, &shapes).map_err(|errors| usage(errors.to_string()))?;
+        let graph = parse_expression(source, &shapes).map_err(Failure::usage)?;
         let result = match of {
             Some(name) => graph.output(name).or_else(|| graph.named(name)).ok_or_else(|| {
                 let known = graph.nodes().iter().filter_map(|n| n.name.as_deref());
                 let help = backpass::suggest::closest(name, known)
                     .map_or(String::new(), |n| format!("\nhelp: did you mean `{n}`?"));
-                usage(format!("there is no definition `{name}`{help}"))
+                Failure::usage(format!("there is no definition `{name}`{help}"))
             })?,
             None => {
                 let outputs = graph.outputs().last().map(|(_, id)| *id);
                 outputs
                     .or_else(|| graph.ids().next_back())
-                    .ok_or_else(|| usage("there is no formula in it".to_string()))?
+                    .ok_or_else(|| Failure::usage("there is no formula in it"))?
             }
         };
         Ok(Formula { graph, result, values })

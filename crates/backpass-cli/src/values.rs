@@ -11,15 +11,19 @@ use npyz::NpyFile;
 
 use crate::exit::{Exit, Failure};
 
+/// What an argument of values may be.
+pub const VALUES_HELP: &str = "Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv, X=@array.npy";
+
 /// A name with its value.
 pub fn named_value(text: &str) -> Result<(String, Array), Failure> {
-    let usage = |message: String| Failure::new(Exit::Usage, message);
     let (name, value) = text.split_once('=').ok_or_else(|| {
-        usage(format!("`{text}` is not a value\nhelp: write name=value, such as x=1, W=[[1,2],[3,4]] or X=@table.csv"))
+        Failure::usage(format!(
+            "`{text}` is not a value\nhelp: write name=value, such as x=1, W=[[1,2],[3,4]] or X=@table.csv"
+        ))
     })?;
     let name = name.trim().trim_matches('`');
     if name.is_empty() {
-        return Err(usage(format!("`{text}` has no name before the equals sign")));
+        return Err(Failure::usage(format!("`{text}` has no name before the equals sign")));
     }
     Ok((name.to_string(), array(name, value.trim())?))
 }
@@ -31,7 +35,7 @@ fn array(name: &str, text: &str) -> Result<Array, Failure> {
     if let Ok(number) = text.parse::<f64>() {
         return Ok(Array::scalar(number));
     }
-    let wrong = |message: String| Failure::new(Exit::Usage, format!("the value of `{name}`:\n{message}"));
+    let wrong = |message: String| Failure::usage(format!("the value of `{name}`:\n{message}"));
     let graph = parse_expression(text, &[]).map_err(|errors| wrong(errors.to_string()))?;
     let trace = interpret(&graph, &[]).map_err(|error| wrong(error.to_string()))?;
     match graph.outputs() {

@@ -51,6 +51,27 @@ fn formulas_pictures_and_two_inputs() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_refused_before_training() {
+    let folder = Folder::new();
+    folder.write("old.svg", "");
+    for (picture, part) in [
+        ("-o a.html", "help: use .svg, .png"),
+        ("--fit a.gif", "a.gif: this ending"),
+        ("-o old.svg", "--force"),
+        ("--fit old.svg", "--force"),
+        ("-o a.svg --fit a.svg", "the same file"),
+    ] {
+        let run = folder.run(&format!("{QUICK} {picture}"));
+        assert_eq!(run.code, Some(2), "{run:#?}");
+        assert!(run.stderr.contains(part) && !run.stderr.contains("trained"), "{run:#?}");
+    }
+    // Higher than wide: the limit of the width is not enough.
+    let tall = format!("{QUICK} --neurons 0 --fit a.png --width 16384").replace("--neurons 2 ", "");
+    folder.fails(&tall, 2, &["cannot be made", "help: choose a width"]);
+    assert_eq!(folder.files(), ["old.svg"]);
+}
+
+#[test]
 fn wrong_requests() {
     let folder = Folder::new();
     folder.fails("approximate sin(x --neurons 0", 2, &["line 1"]);

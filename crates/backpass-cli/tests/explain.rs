@@ -87,6 +87,8 @@ fn definitions_come_from_files_and_standard_input_and_arrays_from_files() {
     assert_eq!(inner["value"], serde_json::json!([[(-0.5f64).tanh()], [(-0.5f64).tanh()]]));
     let piped = folder.run_with_input("explain - x=3 --json", "a = x^2\na + 1\n");
     assert_eq!(serde_json::from_str::<Value>(&piped.stdout).unwrap()["value"], 10.0);
+    folder.write("marked.csv", "\u{feff}1,2\n");
+    assert_eq!(json(&folder, &["explain", "sum(X)", "X=@marked.csv"])["value"], 3.0);
     folder.write("bad.csv", "1,2\n3,x\n");
     fails(&folder, 3, &["explain", "sum(X)", "X=@bad.csv"], &["bad.csv: line 2, column 2: `x` is not a number"]);
     fails(&folder, 6, &["explain", "sum(X)", "X=@none.csv"], &["none.csv"]);
@@ -220,6 +222,67 @@ fn a_models_row_shows_what_predict_computes() {
         &["explain", "m.backpass", "--data", "moons.csv", "--focus", "x", "--level", "layer"],
         &["--focus goes with"],
     );
+    let explain = ["explain", "m.backpass", "--data", "moons.csv"];
+    for (more, part) in [
+        (&["--wrt", "x"][..], "--wrt"),
+        (&["--fold", "network"], "--fold and --open"),
+        (&["--open", "network", "--level", "operator", "--focus", "hidden1[2]"], "--fold and --open"),
+    ] {
+        fails(&folder, 2, &[&explain[..], more].concat(), &[part, "help: "]);
+    }
+    fails(&folder, 2, &["draw", "m.backpass", "--open", "network"], &["--fold and --open", "help: "]);
+    fails(&folder, 2, &["draw", "m.backpass", "--of", "x"], &["--of", "help: "]);
+    // The document of one neuron has the gradients of that neuron.
+    let neuron = json(&folder, &[&explain[..], &["--level", "operator", "--focus", "hidden1[2]"]].concat());
+    let nodes = neuron["nodes"].as_array().unwrap();
+    for (name, gradient) in neuron["gradients"].as_object().unwrap() {
+        let node = nodes.iter().find(|node| node["name"] == name.as_str());
+        assert_eq!(node.map(|node| &node["grad"]), Some(gradient), "{name}");
+    }
+    assert!(neuron["gradients"].as_object().is_some_and(|of| !of.is_empty()));
+}
+
+#[test]
+fn a_model_whose_network_is_a_formula_is_explained_and_drawn() {
+    let folder = Folder::new();
+    folder.write("line.csv", "x,y\n1,5\n2,7\n3,9\n4,11\n");
+    folder.ok("train line.csv --target y --formula a*x+c -o m.backpass -q");
+    let explained = folder.ok("explain m.backpass --data line.csv --row 2");
+    assert!(explained.contains("∂loss/∂node") && explained.contains("[[7]]"), "{explained}");
+    assert!(folder.ok("draw m.backpass").starts_with("m.backpass\n"));
+    for verb in ["explain m.backpass --data line.csv", "draw m.backpass"] {
+        folder.fails(&format!("{verb} --level neuron"), 2, &["no fully connected layers", "help: "]);
+        folder.fails(&format!("{verb} --focus network[0]"), 2, &["no fully connected layers", "help: "]);
+    }
+}
+
+#[test]
+fn options_of_models_are_refused_with_a_formula() {
+    let folder = Folder::new();
+    for more in [["--data", "x.csv"], ["--row", "2"], ["--delimiter", ";"], ["--focus", "hidden1[0]"]] {
+        fails(&folder, 2, &[&["explain", "x^2", "x=1"][..], &more].concat(), &["to a model", "help: "]);
+    }
+    fails(&folder, 2, &["draw", "x^2", "--focus", "hidden1[0]"], &["--focus", "help: "]);
+    fails(&folder, 2, &["explain", "x^2", "--formulas", "-o", "a.svg"], &["--formulas"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_all_work() {
+    let folder = Folder::new();
+    folder.write("old.svg", "old");
+    for verb in [&["explain", "(x"][..], &["draw", "(x"], &["draw", "--inits", "wrong"], &["exercise", "--count", "2"]]
+    {
+        fails(
+            &folder,
+            2,
+            &[verb, &["-o", "a.gif"]].concat(),
+            &["a.gif: this ending says no kind of picture", "help: "],
+        );
+        fails(&folder, 2, &[verb, &["-o", "old.svg"]].concat(), &["old.svg", "--force"]);
+    }
+    fails(&folder, 2, &["draw", "--activation", "tanh", "-o", "a.html"], &["help: use .svg, .png"]);
+    fails(&folder, 2, &["draw", "x", "-o", "a.png", "--width", "16385"], &["16384"]);
+    assert_eq!(std::fs::read_to_string(folder.path("old.svg")).unwrap(), "old");
 }
 
 #[test]

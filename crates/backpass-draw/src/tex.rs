@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use backpass::view::View;
 
-use crate::layout::{Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route, Style, Text, layout};
+use crate::layout::{
+    Direction, Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route, Style, Text, layout,
+};
 use crate::svg::{SvgOptions, strength};
 use crate::theme::{Palette, Tint};
 
@@ -32,7 +34,7 @@ pub fn tex(view: &View, options: &SvgOptions) -> String {
             Link::Edge(index) => strength(&view.edges[index]),
             Link::Result(_) => None,
         };
-        out.route(route, strength, layout.columns);
+        out.route(route, strength, layout.columns, options.direction);
     }
     for (index, placed) in layout.nodes.iter().enumerate() {
         out.node(Tint::of(view.nodes[index].role).class(), &layout.sketches[index], placed);
@@ -80,7 +82,7 @@ impl Out {
         }
     }
 
-    fn route(&mut self, route: &Route, strength: Option<f64>, columns: bool) {
+    fn route(&mut self, route: &Route, strength: Option<f64>, columns: bool, flow: Direction) {
         let style = match strength {
             _ if !columns => "line, arrow",
             Some(strength) if strength < 0.0 => "negative, dashed",
@@ -91,11 +93,14 @@ impl Out {
         let mut from = route.start;
         for piece in &route.pieces {
             let end = piece.end();
-            let middle = (from.x + end.x) / 2.0;
+            let middle = Point { x: (from.x + end.x) / 2.0, y: (from.y + end.y) / 2.0 };
             let _ = match piece {
                 Piece::Line(_) => write!(path, " -- {}", at(end)),
                 Piece::Curve(_) => {
-                    let (leave, arrive) = (Point { x: middle, ..from }, Point { x: middle, ..end });
+                    let (leave, arrive) = match flow {
+                        Direction::Right => (Point { x: middle.x, ..from }, Point { x: middle.x, ..end }),
+                        Direction::Down => (Point { y: middle.y, ..from }, Point { y: middle.y, ..end }),
+                    };
                     write!(path, " .. controls {} and {} .. {}", at(leave), at(arrive), at(end))
                 }
             };

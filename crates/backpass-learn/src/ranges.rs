@@ -17,6 +17,8 @@ const ROWS: u64 = 0x524f_5753;
 const BACK: u64 = 0x4241_434b;
 /// A smaller slope of an activation counts as flat.
 const FLAT: f64 = 0.01;
+/// Weights of a network that is looked at.
+const MOST_WEIGHTS: usize = 1 << 24;
 
 /// What is looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,12 @@ pub enum RangesError {
         /// How many there are.
         found: usize,
     },
+    /// More weights than are worth drawing.
+    #[error("these widths have {found} weights, at most {MOST_WEIGHTS} are looked at\nhelp: give smaller widths")]
+    Weights {
+        /// How many there are.
+        found: usize,
+    },
     /// A network that cannot be built.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -76,6 +84,11 @@ pub fn ranges(network: &Network, init: Init) -> Result<InitRanges, RangesError> 
     }
     if network.rows < 2 {
         return Err(RangesError::Rows { found: network.rows });
+    }
+    let products = network.widths.windows(2).map(|pair| pair[0].saturating_mul(pair[1]));
+    let found = products.fold(0, usize::saturating_add);
+    if found > MOST_WEIGHTS {
+        return Err(RangesError::Weights { found });
     }
     let mut mlp = Mlp::new(*inputs, &widths[..widths.len() - 1], &network.activation, widths[widths.len() - 1]);
     for layer in &mut mlp.layers {
@@ -217,6 +230,10 @@ mod tests {
         for widths in [vec![], vec![3]] {
             let error = ranges(&Network { widths, ..small.clone() }, Init::He).unwrap_err();
             assert!(matches!(error, RangesError::Widths { .. }));
+        }
+        for widths in [vec![30_000, 30_000], vec![2, usize::MAX, 2], vec![4000; 3]] {
+            let error = ranges(&Network { widths, ..small.clone() }, Init::He).unwrap_err();
+            assert!(matches!(error, RangesError::Weights { found } if found > 20_000_000), "{error}");
         }
         assert!(ranges(&Network { rows: 1, ..small.clone() }, Init::He).is_err());
         assert!(ranges(&Network { widths: vec![3, 0, 2], ..small }, Init::He).is_err());

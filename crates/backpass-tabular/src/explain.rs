@@ -8,7 +8,7 @@ use backpass::loss::Loss;
 use backpass::shape::Shape;
 
 use crate::encode::{Surprises, raw};
-use crate::fit_error::FitError;
+use crate::fit_error::{FitError, ModelProblem};
 use crate::model::Model;
 use crate::table::Table;
 
@@ -76,7 +76,11 @@ impl Model {
         let predicted = self.predict(&table, 1)?;
         let has_target =
             table.column(&self.target.name).is_ok() && !self.target.present(&table, &self.schema)?.is_empty();
-        let loss = Loss::parse(self.manifest.options.loss.as_deref().unwrap_or_default())?.with_smoothing(0.0);
+        let missing = || {
+            let problem = ModelProblem::Part { part: "options", reason: "they name no loss".to_string() };
+            FitError::Model { path: "model".into(), problem }
+        };
+        let loss = Loss::parse(self.manifest.options.loss.as_deref().ok_or_else(missing)?)?.with_smoothing(0.0);
         let graph = self.graph(has_target.then_some(&loss))?;
         let mut values: Vec<(&str, Array)> =
             self.network.weights.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();

@@ -250,9 +250,9 @@ impl FitError {
             | FitError::FormulaText { .. }
             | FitError::NotLinear { .. }
             | FitError::Formula { .. } => FitErrorKind::Usage,
-            FitError::Train(TrainError::Option { .. } | TrainError::Spec(_) | TrainError::Network(_)) => {
-                FitErrorKind::Usage
-            }
+            FitError::Train(
+                TrainError::Option { .. } | TrainError::Curvature { .. } | TrainError::Spec(_) | TrainError::Network(_),
+            ) => FitErrorKind::Usage,
             FitError::Exists { .. } => FitErrorKind::Usage,
             FitError::MixesRows { .. } => FitErrorKind::Usage,
             FitError::DerivedValue { .. }

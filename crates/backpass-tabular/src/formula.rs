@@ -17,6 +17,9 @@ use crate::schema::{Kind, Schema};
 /// Where a parameter starts if nothing is said.
 const START: f64 = 1.0;
 
+/// Inputs of a model's graph, see [`Model::graph`](crate::Model::graph).
+const RESERVED: [&str; 2] = ["numbers", "categories"];
+
 /// A fitted number of a formula.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficient {
@@ -52,6 +55,10 @@ impl Formula {
         let names = free_names(&text).map_err(|source| FitError::FormulaText { source })?;
         let (mut columns, mut start, mut open) = (Vec::new(), Vec::new(), Vec::new());
         let mut given = options.start.iter().map(|text| starting(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut starts = given.iter().map(|(name, _)| name);
+        if let Some(name) = starts.find(|name| given.iter().filter(|(other, _)| other == *name).count() > 1) {
+            return Err(problem(format!("--start {name} is given twice")));
+        }
         for name in names {
             match schema.column(&name) {
                 Ok(_) if name == options.target => {
@@ -71,6 +78,11 @@ impl Formula {
                         let columns = columns.join(", ");
                         return Err(problem(format!(
                             "there is no column `x`, and no parameter can be called so\nhelp: the columns are {columns}"
+                        )));
+                    }
+                    if RESERVED.contains(&name.as_str()) {
+                        return Err(problem(format!(
+                            "no parameter can be called `{name}`: an input of the model is\nhelp: choose another name"
                         )));
                     }
                     let at = given.iter().position(|(known, _)| *known == name);

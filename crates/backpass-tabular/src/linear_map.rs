@@ -56,7 +56,6 @@ impl Model {
         let (full, short) =
             (run(graph).map_err(|e| fail(e.to_string()))?, run(&collapsed).map_err(|e| fail(e.to_string()))?);
         let (y, z) = (full.value(output(graph)?), short.value(output(&collapsed)?));
-        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
         let matrix = short.value(map.matrix);
         let width = model.network.outputs();
         let classes = model.target.task.classes();
@@ -73,8 +72,8 @@ impl Model {
             bias: map.bias.map_or(vec![0.0; width], |bias| short.value(bias).data().to_vec()),
             layers: graph.parameters().filter(|id| graph.shape(*id).rank() == 2).count(),
             rows: ROWS,
-            largest_difference: largest(&mut y.data().iter().zip(z.data()).map(|(a, b)| (a - b).abs())),
-            largest_output: largest(&mut y.data().iter().map(|a| a.abs())),
+            largest_difference: largest(y.data().iter().zip(z.data()).map(|(a, b)| a - b)),
+            largest_output: largest(y.data().iter().copied()),
         })
     }
 }
@@ -90,5 +89,23 @@ fn obstacle(graph: &Graph) -> String {
             format!("{} applies {name}, which is not linear", if scope.is_empty() { "the formula" } else { &scope })
         }
         None => "it is more than matrix products and biases in a row".to_string(),
+    }
+}
+
+/// The largest size, or NaN where there is one.
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(f64::abs).max_by(f64::total_cmp).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn what_is_not_a_number_is_not_hidden() {
+        assert_eq!(largest([1.0, -3.0, 2.0].into_iter()), 3.0);
+        for values in [[1.0, f64::NAN, 2.0], [f64::NEG_INFINITY, -f64::NAN, 0.0]] {
+            assert!(largest(values.into_iter()).is_nan(), "{values:?}");
+        }
     }
 }

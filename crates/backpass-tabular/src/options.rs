@@ -363,7 +363,7 @@ impl FitOptions {
                 resolved.weight_decay = given.weight_decay;
             }
         }
-        // The loss may say its smoothing itgiven.
+        // The loss may say its smoothing itself.
         if given.label_smoothing.is_none() && given.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
             resolved.label_smoothing = None;
         }

@@ -58,7 +58,7 @@ fn a_model_of_a_formula_is_like_any_other() {
     assert!(fitted.decisions.iter().any(|d| d == "left out: 1 row with a missing cell in a column of the formula"));
     assert!(fitted.decisions.iter().any(|d| d == "starting at 1, because no --start is given: a"));
     assert!((value(&fitted, "a") - 5.0).abs() < 1e-12 && (value(&fitted, "b") + 2.0).abs() < 1e-12);
-    let back = Model::from_bytes(Path::new("m"), &fitted.model.to_bytes().unwrap()).unwrap();
+    let mut back = Model::from_bytes(Path::new("m"), &fitted.model.to_bytes().unwrap()).unwrap();
     assert_eq!(back.manifest, fitted.model.manifest);
     assert_eq!(back.hash(), fitted.model.hash());
     let new = csv("time\n0.5\n1e6\n").unwrap();
@@ -66,6 +66,10 @@ fn a_model_of_a_formula_is_like_any_other() {
     // In f64, from the raw column to the target's units.
     assert!((predictions[0] - 4.0).abs() < 1e-12 && (predictions[1] - (5.0 - 2e6)).abs() < 1e-8, "{predictions:?}");
     assert!(back.evaluate(&table.head(30), 1).unwrap().0.get("r2").unwrap() > 0.999_999);
+    assert!(back.explain(&table, 0).is_ok());
+    back.manifest.options.loss = None;
+    let error = back.explain(&table, 0).unwrap_err();
+    assert!(matches!(error, FitError::Model { .. }) && error.to_string().contains("name no loss"), "{error}");
 }
 
 #[test]
@@ -116,6 +120,11 @@ fn what_cannot_be_fitted_is_named() {
     let refused = |formula: &str, start: &[&str]| message(&table, &options("level", formula, start));
     assert!(refused("a*time + level", &[]).contains("`level` is the target"));
     assert!(refused("a*group", &[]).contains("the column `group` is a category, a formula takes numbers"));
+    assert!(refused("a*time", &["a=1", "a=2"]).contains("--start a is given twice"));
+    for name in ["numbers", "categories"] {
+        let text = refused(&format!("{name}*time"), &[]);
+        assert!(text.contains(&format!("no parameter can be called `{name}`")), "{text}");
+    }
     assert!(refused("a*x", &[]).contains("there is no column `x`"));
     assert!(refused("a + b", &[]).contains("it has no column of the table"));
     assert!(refused("time + 1", &[]).contains("it has no parameter to train"));

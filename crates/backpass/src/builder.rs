@@ -163,7 +163,7 @@ impl Builder {
     }
 
     /// Adds a copy of `graph` to the current scope and gives its outputs by name. Its inputs become the values given for
-    /// their names; inputs without one, and parameters, keep their names.
+    /// their names; inputs without one, and parameters, keep their names, and a value for no input is passed over.
     pub fn embed<'b>(&'b self, graph: &Graph, inputs: &[(&str, Expr<'b>)]) -> Vec<(String, Expr<'b>)> {
         let mut scopes = vec![self.current_scope()];
         for scope in graph.scopes().iter().skip(1) {
@@ -176,7 +176,7 @@ impl Builder {
             let args: Vec<Expr<'b>> = node.args.iter().map(|arg| copies[arg.index()]).collect();
             copies.push(match given {
                 Some((_, value)) => *value,
-                None => self.stamped(scopes[node.scope.index()], node.origin, || {
+                None => self.stamped(scopes[node.scope.index()], translated(node.origin, &copies), || {
                     self.push_named(node.op.clone(), &args, node.name.clone())
                 }),
             });
@@ -449,6 +449,14 @@ impl<'b> Expr<'b> {
 impl fmt::Debug for Expr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expr({}: {})", self.id.0, self.shape())
+    }
+}
+
+/// The origin of a copy, where that is another node that was copied.
+fn translated(origin: Origin, copies: &[Expr<'_>]) -> Origin {
+    match origin {
+        Origin::Derivative(of) => copies.get(of.index()).map_or(origin, |copy| Origin::Derivative(copy.id)),
+        other => other,
     }
 }
 

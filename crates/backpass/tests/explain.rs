@@ -171,6 +171,23 @@ fn what_is_remarkable_is_said_where_it_occurs_and_only_there() {
     }
 }
 
+#[test]
+fn rounding_is_not_taken_for_a_kink() {
+    let mut random = Random(7);
+    for _ in 0..300 {
+        let size = 10f64.powf(random.unit() * 14.0 - 6.0);
+        let (x, c) = (size * (random.unit() + 0.1), 10f64.powf(random.unit() * 10.0 - 4.0));
+        for formula in ["c*x", "x + c", "c - x", "x/c", "x*x + c", "sin(x)*c"] {
+            let said = remarks(formula, &[("x", x), ("c", c)]);
+            assert!(!said.iter().any(|s| s.contains("kink") || s.contains("jumps")), "{formula} at {x}, {c}: {said:?}");
+        }
+    }
+    for x in [1e-6, 0.3, 1e5] {
+        assert!(remarks("abs(x - c)", &[("x", x), ("c", x)]).iter().any(|s| s.contains("kink")));
+        assert!(remarks("max(x, c)", &[("x", x), ("c", x)]).iter().any(|s| s.contains("kink")), "{x}");
+    }
+}
+
 fn network(inputs: usize, hidden: &[usize], outputs: usize, activation: &str, seed: u64) -> Network {
     Mlp::new(inputs, hidden, &Activation::parse(activation).unwrap(), outputs).build(seed).unwrap()
 }
@@ -265,6 +282,10 @@ fn formulas_are_recognised_as_neurons_and_layers() {
     let view = structure(&graph, &Folding::at(Level::Neuron));
     let names: Vec<&str> = view.nodes.iter().map(|n| n.label.as_str()).collect();
     assert_eq!(names, ["x", "y", "neuron1"]);
+    let graph = recognise(&parse_expression("sigmoid(w1*width + weight*x + bias)", &[]).unwrap());
+    let view = structure(&graph, &Folding::at(Level::Neuron));
+    let names: Vec<&str> = view.nodes.iter().map(|n| n.label.as_str()).collect();
+    assert_eq!(names, ["width", "x", "neuron1"]);
 }
 
 #[test]

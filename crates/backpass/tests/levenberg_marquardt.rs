@@ -117,5 +117,39 @@ fn a_bad_start_and_too_many_parameters_are_named() {
     assert!(stop.to_string().contains("first became NaN"), "{stop}");
     let mut large = Mlp::new(1, &[2000], &Activation::IDENTITY, 1).build(1).unwrap();
     let error = train(&mut large, &data, &Validation::default(), &options("squared", 5), &mut |_| {}).unwrap_err();
-    assert!(matches!(error, TrainError::Option { expected: "at most 4000", .. }), "{error}");
+    assert!(matches!(error, TrainError::Curvature { what: "parameters", found: 6001, .. }), "{error}");
+    assert!(error.to_string().contains("at most 4000 parameters, found 6001"), "{error}");
+    // Another optimiser has no such limit, and what it fits has no errors.
+    assert!(covariance(&large, &data, &options("poisson", 1)).unwrap().is_none());
+}
+
+#[test]
+fn too_many_derivatives_are_named_before_they_are_computed() {
+    let data = Dataset::new(1, vec![1.0; 70_000], 1, vec![1.0; 70_000]);
+    let mut network = Mlp::new(1, &[999], &Activation::IDENTITY, 1).build(1).unwrap();
+    let error = train(&mut network, &data, &Validation::default(), &options("squared", 5), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, TrainError::Curvature { found: 209_860_000, .. }), "{error}");
+    assert!(covariance(&network, &data, &options("squared", 1)).unwrap().is_none());
+}
+
+#[test]
+fn a_negative_objective_converges() {
+    // Counts of a hundred: the loss exp(y) - count·y is far below zero.
+    let x: Vec<f64> = (0..30).map(|i| f64::from(i) / 10.0).collect();
+    let counts = (0..30).map(|i| f64::from(100 + (i * 37) % 41)).collect();
+    let mut model = network([0.0, 0.0], |x, a, b| a + b * x);
+    let (stop, history) = run(&mut model, &Dataset::new(1, x, 1, counts), &options("poisson", 100));
+    assert!(history.last().unwrap().train_loss < -100.0);
+    assert!(matches!(stop, StopReason::Converged { .. }), "{stop}");
+    assert!(history.len() < 40, "{} steps", history.len());
+}
+
+#[test]
+fn an_interrupt_is_seen_before_the_first_step() {
+    let data = Dataset::new(1, vec![1.0, 2.0, 3.0], 1, vec![2.0, 4.0, 6.1]);
+    let mut model = network([1.0, 1.0], |x, a, b| a + b * x);
+    let interrupt = Some(std::sync::Arc::new(true.into()));
+    let (stop, history) = run(&mut model, &data, &TrainOptions { interrupt, ..options("squared", 5) });
+    assert!(matches!(stop, StopReason::Interrupted) && history.is_empty(), "{stop}");
+    assert_eq!(values(&model), [1.0, 1.0]);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use backpass::nn::{Activation, Network};
-use backpass_draw::plot::{Axis, Chart, PlotError, Series, Sheet};
+use backpass_draw::plot::{Axis, Chart, Series, Sheet};
 use backpass_learn::approximate::{
     ApproximateError, Construction, Domain, Form, Function, Measured, RaceOptions, Racer, construct, decompose,
     evaluate, race,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, columns, number, row};
-use crate::picture::Picture;
+use crate::picture::{PLOT, Picture};
 use crate::threads::Threads;
 
 /// The universal approximation theorem at work: write down a network with one hidden layer that is within epsilon of a
@@ -79,19 +79,27 @@ const CHART: (u32, u32) = (640, 460);
 
 impl Approximate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        let fit = Picture { output: self.fit.clone(), ..self.picture.clone() };
+        self.picture.check(PLOT)?;
+        fit.check(PLOT)?;
+        if fit.output.is_some() && fit.output == self.picture.output {
+            return Err(Failure::usage(
+                "--fit and --output name the same file\nhelp: name two files, or leave one out",
+            ));
+        }
         let f = Function::parse(&self.function, &self.domain)?;
-        if self.fit.is_some() && f.inputs().len() > 1 {
+        if fit.output.is_some() && f.inputs().len() > 1 {
             let message = "--fit draws functions of one input\nhelp: --output draws the errors for any function";
-            return Err(Failure::new(Exit::Usage, message));
+            return Err(Failure::usage(message));
         }
         let mut unmet = Vec::new();
         let constructions = self.construct(&f, &mut unmet)?;
         let racers = self.race(&f, talk)?;
-        if let Some(path) = &self.picture.output {
-            self.draw(path, &errors(&f, self.epsilon, &constructions, &racers))?;
+        if self.picture.output.is_some() {
+            draw(&self.picture, &errors(&f, self.epsilon, &constructions, &racers))?;
         }
-        if let Some(path) = &self.fit {
-            self.draw(path, &fits(&f, self.epsilon, &constructions, &racers, self.threads.count())?)?;
+        if fit.output.is_some() {
+            draw(&fit, &fits(&f, self.epsilon, &constructions, &racers, self.threads.count())?)?;
         }
         if self.json {
             output::json(&self.document(&f, &constructions, &racers, &unmet))?;
@@ -152,7 +160,7 @@ impl Approximate {
             return Ok(Vec::new());
         }
         let name = self.activation.as_deref().unwrap_or("tanh");
-        let activation = Activation::parse(name).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
+        let activation = Activation::parse(name).map_err(Failure::usage)?;
         let options = RaceOptions {
             neurons: self.neurons.into(),
             seed: self.seed,
@@ -221,17 +229,15 @@ impl Approximate {
             "trained": trained.collect::<Vec<_>>(),
         })
     }
+}
 
-    fn draw(&self, path: &std::path::Path, sheet: &Sheet) -> Result<(), Failure> {
-        let internal = |error: PlotError| Failure::new(Exit::Internal, error.to_string());
-        let svg = sheet.svg(sheet.size(CHART), self.picture.theme).map_err(internal)?;
-        Picture { output: Some(path.to_path_buf()), ..self.picture.clone() }.vector(&svg, "svg or .png")
-    }
+fn draw(picture: &Picture, sheet: &Sheet) -> Result<(), Failure> {
+    picture.vector(&sheet.svg(sheet.size(CHART), picture.theme).map_err(Failure::usage)?)
 }
 
 impl From<ApproximateError> for Failure {
     fn from(error: ApproximateError) -> Self {
-        Failure::new(Exit::Usage, error.to_string())
+        Failure::usage(error)
     }
 }
 

@@ -2,16 +2,14 @@
 
 use backpass::explain::{Explanation, Folding, Question};
 use backpass::gradcheck::check_gradient;
-use backpass::interpret::InterpretError;
-use backpass::autodiff::DifferentiateError;
 use backpass::ops::Op;
 use backpass::view::{Level, number};
 use serde_json::json;
 
-use crate::derivatives::nested;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Talk, columns, row};
+use crate::output::{self, Talk, columns, nested, row};
 use crate::subject::{Formula, Subject};
+use crate::values::VALUES_HELP;
 
 /// Check the gradient of a formula against differences: exit code 0 if they agree, 1 if not
 #[derive(clap::Args)]
@@ -21,8 +19,7 @@ pub struct Check {
     #[arg(value_name = "FORMULA|FILE", allow_hyphen_values = true)]
     subject: String,
 
-    /// Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(value_name = "NAME=VALUE", help = VALUES_HELP)]
     values: Vec<String>,
 
     /// The definition that is the result; by default the last
@@ -46,26 +43,29 @@ const LISTED: usize = 16;
 
 impl Check {
     pub fn run(self, _: &Talk) -> Result<(), Failure> {
-        let usage = |message: String| Failure::new(Exit::Usage, message);
         let Subject::Text(source) = Subject::new(&self.subject)? else {
-            return Err(usage("a model is not a formula\nhelp: backpass explain MODEL --data FILE shows its derivatives".to_string()));
+            return Err(Failure::usage(
+                "a model is not a formula\nhelp: backpass explain MODEL --data FILE shows its derivatives",
+            ));
         };
         let mut formula = Formula::new(&source, &self.values, self.of.as_deref())?;
         if formula.graph.shape(formula.result).rank() > 0 {
             let builder = backpass::Builder::from_graph(formula.graph.clone());
             formula.result = builder.expr(formula.result).sum_all().id();
-            formula.graph = builder.finish().map_err(|error| usage(error.to_string()))?;
+            formula.graph = builder.finish().map_err(Failure::usage)?;
         }
         let graph = &formula.graph;
-        let variables: Vec<_> = graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_))).collect();
-        let report = check_gradient(graph, formula.result, &variables, &formula.point()).map_err(|error| match &error {
-            DifferentiateError::Interpret(InterpretError::Missing { .. }) => usage(error.to_string()),
-            _ => Failure::new(Exit::Usage, error.to_string()),
-        })?;
+        let variables: Vec<_> =
+            graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_))).collect();
+        let report = check_gradient(graph, formula.result, &variables, &formula.point()).map_err(Failure::usage)?;
         let question = Question { result: formula.result, seed: None, variables: None };
-        let explanation = Explanation::new(graph, &question, &formula.point()).map_err(|error| usage(error.to_string()))?;
-        let notes: Vec<String> =
-            explanation.view(&Folding::at(Level::Operator), DIGITS).nodes.into_iter().flat_map(|node| node.notes).collect();
+        let explanation = Explanation::new(graph, &question, &formula.point()).map_err(Failure::usage)?;
+        let notes: Vec<String> = explanation
+            .view(&Folding::at(Level::Operator), DIGITS)
+            .nodes
+            .into_iter()
+            .flat_map(|node| node.notes)
+            .collect();
         if self.json {
             let variable = |v: &backpass::gradcheck::VariableCheck| {
                 json!({
@@ -77,7 +77,9 @@ impl Check {
                 })
             };
             let variables: Vec<_> = report.variables.iter().map(variable).collect();
-            output::json(&json!({ "schema": "backpass.check/1", "agrees": report.passed(), "variables": variables, "notes": notes }))?;
+            output::json(
+                &json!({ "schema": "backpass.check/1", "agrees": report.passed(), "variables": variables, "notes": notes }),
+            )?;
         } else {
             let mut rows = vec![row("", ["chain rule", "differences", "apart", "allowed", ""])];
             for v in &report.variables {
@@ -96,7 +98,9 @@ impl Check {
             let verdict = match report.passed() {
                 _ if !value.is_finite() => "There is nothing to compare: the value of the formula is not finite here.",
                 true => "The derivatives by the chain rule agree with differences of values.",
-                false => "They do NOT agree. Either the formula has a kink or jump near this point, or a rule is wrong.",
+                false => {
+                    "They do NOT agree. Either the formula has a kink or jump near this point, or a rule is wrong."
+                }
             };
             let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
             output::print(format!("{}\n{verdict}\n{notes}", columns(&rows, 1)))?;

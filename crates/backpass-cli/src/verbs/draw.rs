@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use backpass::explain::{NeuronOptions, Source, dense_layers, neurons, recognise, structure};
+use backpass::explain::{NeuronOptions, Source, neurons, recognise, structure};
 use backpass::nn::Activation;
 use backpass::view::{Level, View};
-use backpass_draw::plot::{Chart, PlotError, Sheet, Training, activation, activations, boundary, init_ranges, learning_curves};
+use backpass_draw::plot::{
+    Chart, PlotError, Sheet, Training, activation, activations, boundary, init_ranges, learning_curves,
+};
 use backpass_draw::plot::{neurons as neuron_maps, profile};
 use backpass_draw::text;
 use backpass_learn::ranges::{Network, all_ranges};
 use backpass_tabular::Model;
 
 use super::explain::{Detail, title};
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::output::{self, Talk};
-use crate::picture::Picture;
+use crate::picture::{GRAPH, PLOT, Picture};
 use crate::reading::Reading;
 use crate::subject::{Formula, Subject};
 
@@ -94,11 +96,12 @@ const ROWS: usize = 256;
 
 impl Draw {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        self.picture.check(if self.plot.any() { PLOT } else { GRAPH })?;
         if self.plot.any() {
             return self.plots(talk);
         }
         let [subject] = &self.subjects[..] else {
-            return Err(usage("one thing is drawn at a time; several models go with --history"));
+            return Err(Failure::usage("one thing is drawn at a time; several models go with --history"));
         };
         let view = match Subject::new(subject)? {
             Subject::Text(source) => self.formula(&source)?,
@@ -113,10 +116,10 @@ impl Draw {
     }
 
     fn formula(&self, source: &str) -> Result<View, Failure> {
+        let level = self.detail.level_of_formula()?;
         let formula = Formula::new(source, &[], self.of.as_deref())?;
         let mut graph = formula.graph;
         graph.set_outputs(vec![(graph.outputs().last().map_or("result".to_string(), |o| o.0.clone()), formula.result)]);
-        let level = self.detail.level.unwrap_or(Level::Operator);
         let graph = if level == Level::Operator { graph } else { recognise(&graph) };
         let mut view = structure(&graph, &self.detail.folding(level));
         view.title = title(source);
@@ -124,10 +127,13 @@ impl Draw {
     }
 
     fn model(&self, model: &Model, path: &str) -> Result<View, Failure> {
+        if self.of.is_some() {
+            return Err(Failure::usage("--of belongs to formulas\nhelp: leave it out, a model is drawn as a whole"));
+        }
         let graph = &model.network.graph;
-        let level = self.detail.level.unwrap_or(if dense_layers(graph).is_ok() { Level::Neuron } else { Level::Layer });
+        let level = self.detail.level_of_model(graph)?;
         if self.detail.focus.is_some() && level != Level::Neuron {
-            return Err(usage("--focus goes with --level neuron; with numbers, see backpass explain"));
+            return Err(Failure::usage("--focus goes with --level neuron; with numbers, see backpass explain"));
         }
         let mut view = if level == Level::Neuron {
             let outputs = model.output_names();
@@ -138,7 +144,7 @@ impl Draw {
                 focus: self.detail.focus.as_deref(),
                 digits: self.detail.digits(),
             };
-            neurons(Source::Graph(graph, Some(&model.network.weights)), &options).map_err(|e| usage(e.to_string()))?
+            neurons(Source::Graph(graph, Some(&model.network.weights)), &options).map_err(Failure::usage)?
         } else {
             structure(&model.graph(None)?, &self.detail.folding(level))
         };
@@ -149,27 +155,37 @@ impl Draw {
     fn plots(&self, talk: &Talk) -> Result<(), Failure> {
         let plot = &self.plot;
         if let Some(name) = &plot.activation {
-            let found = Activation::parse(name).map_err(|e| usage(e.to_string()))?;
-            return self.chart(&activation(&found).map_err(failed)?);
+            let found = Activation::parse(name).map_err(Failure::usage)?;
+            return self.chart(&activation(&found).map_err(Failure::usage)?);
         }
         if plot.activations {
-            return self.sheet(&activations().map_err(failed)?);
+            return self.sheet(&activations().map_err(Failure::usage)?);
         }
         if let Some(text) = &plot.inits {
             let network = network(text)?;
-            let ranges = all_ranges(&network).map_err(|e| usage(e.to_string()))?;
-            return self.sheet(&init_ranges(format!("{} layers of {}", network.widths.len() - 1, network.activation), &ranges));
+            let ranges = all_ranges(&network).map_err(Failure::usage)?;
+            let title = format!("{} layers of {}", network.widths.len() - 1, network.activation);
+            return self.sheet(&init_ranges(title, &ranges));
         }
-        let models = self.subjects.iter().map(|path| Ok((path, Model::load(Path::new(path))?))).collect::<Result<Vec<_>, Failure>>()?;
+        let load = |path| -> Result<(&String, Model), Failure> { Ok((path, Model::load(Path::new(path))?)) };
+        let models = self.subjects.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         if plot.history {
-            let name = |path: &str| Path::new(path).file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
-            let names: Vec<String> = models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
-            let trainings: Vec<Training<'_>> = names.iter().zip(&models).map(|(name, (_, model))| {
-                Training { name, history: &model.history, kept: (models.len() == 1).then_some(model.manifest.best_epoch) }
-            }).collect();
+            let name =
+                |path: &str| Path::new(path).file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
+            let names: Vec<String> =
+                models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
+            let trainings: Vec<Training<'_>> = names
+                .iter()
+                .zip(&models)
+                .map(|(name, (_, model))| Training {
+                    name,
+                    history: &model.history,
+                    kept: (models.len() == 1).then_some(model.manifest.best_epoch),
+                })
+                .collect();
             return self.chart(&learning_curves(&trainings));
         }
-        let [(_, model)] = &models[..] else { return Err(usage("one model is drawn at a time")) };
+        let [(_, model)] = &models[..] else { return Err(Failure::usage("one model is drawn at a time")) };
         let (data, maps) = match (&plot.boundary, &plot.neurons) {
             (Some(data), _) => (data, false),
             (None, Some(data)) => (data, true),
@@ -177,9 +193,9 @@ impl Draw {
         };
         let table = self.reading.table(data)?;
         if !maps && model.inputs.numbers.len() + model.inputs.categories.len() == 1 {
-            return self.chart(&profile(&model.profile(&table, 4 * GRID).map_err(|e| usage(e.to_string()))?));
+            return self.chart(&profile(&model.profile(&table, 4 * GRID).map_err(Failure::usage)?));
         }
-        let landscape = model.landscape(&table, GRID, MAPS).map_err(|e| usage(e.to_string()))?;
+        let landscape = model.landscape(&table, GRID, MAPS).map_err(Failure::usage)?;
         if landscape.neurons.is_empty() && maps {
             talk.note("the model has no hidden neurons");
         }
@@ -201,7 +217,7 @@ impl Draw {
         words: impl Fn() -> String,
     ) -> Result<(), Failure> {
         match &self.picture.output {
-            Some(_) => self.picture.vector(&svg(self.picture.theme).map_err(failed)?, "svg or .png"),
+            Some(_) => self.picture.vector(&svg(self.picture.theme).map_err(Failure::usage)?),
             None => output::print(words() + "\n"),
         }
     }
@@ -220,16 +236,9 @@ impl Plot {
 /// Reads `100,100,100:relu`.
 fn network(text: &str) -> Result<Network, Failure> {
     let (widths, activation) = text.split_once(':').unwrap_or((text, "tanh"));
-    let wrong = || usage(format!("`{text}` is no network\nhelp: write widths and an activation, such as 100,100,100:relu"));
+    let help = "help: write widths and an activation, such as 100,100,100:relu";
+    let wrong = || Failure::usage(format!("`{text}` is no network\n{help}"));
     let widths = widths.split(',').map(|w| w.trim().parse().map_err(|_| wrong())).collect::<Result<Vec<usize>, _>>()?;
-    let activation = Activation::parse(activation).map_err(|e| usage(e.to_string()))?;
+    let activation = Activation::parse(activation).map_err(Failure::usage)?;
     Ok(Network { widths, activation, rows: ROWS, seed: 1 })
-}
-
-fn failed(error: PlotError) -> Failure {
-    usage(error.to_string())
-}
-
-fn usage(message: impl Into<String>) -> Failure {
-    Failure::new(Exit::Usage, message)
 }

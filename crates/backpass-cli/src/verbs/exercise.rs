@@ -6,12 +6,12 @@ use backpass::view::View;
 use backpass::{Array, view};
 use backpass_draw::text;
 use backpass_learn::exercise::{Exercise as Sheet, Kind, LEVELS, Mark};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
+use crate::choice::choice;
 use crate::exit::{Exit, Failure};
-use crate::output::{self, Talk};
-use crate::picture::{Picture, text_width};
+use crate::output::{self, Talk, nested};
+use crate::picture::{GRAPH, Picture, text_width};
 
 /// An exercise on the backward pass: a graph with gaps, and four answers of which one is right
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ pub struct Exercise {
     seed: Option<u64>,
 
     /// What it is about
-    #[arg(long, value_name = "KIND", default_value = "scalar", value_parser = kind())]
+    #[arg(long, value_name = "KIND", default_value = "scalar", value_parser = choice(&Kind::NAMES))]
     kind: Kind,
 
     /// How hard it is, see below
@@ -72,21 +72,16 @@ Examples:
   backpass exercise --kind layer --seed 7 --blank -o blackboard.svg
   backpass exercise --kind neuron --level 2 --seed 1 --count 10 --solution > sheet.txt";
 
-fn kind() -> impl TypedValueParser<Value = Kind> {
-    let find = |name: String| Kind::NAMES.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind).ok_or("unknown");
-    PossibleValuesParser::new(Kind::NAMES.map(|(name, _)| name)).try_map(find)
-}
-
 impl Exercise {
     pub fn run(self, _: &Talk) -> Result<(), Failure> {
+        self.picture.check(GRAPH)?;
         if self.picture.output.is_some() && self.count > 1 {
-            let message = "a picture shows one exercise\nhelp: leave out --count or --output";
-            return Err(Failure::new(Exit::Usage, message));
+            return Err(Failure::usage("a picture shows one exercise\nhelp: leave out --count or --output"));
         }
         let first = self.seed.unwrap_or_else(seed_of_the_clock);
         let exercises: Result<Vec<Sheet>, _> =
             (0..u64::from(self.count)).map(|i| Sheet::new(self.kind, self.level, first.wrapping_add(i))).collect();
-        let exercises = exercises.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let exercises = exercises.map_err(Failure::usage)?;
         for exercise in &exercises {
             let view = if self.solution { exercise.solved() } else { exercise.sheet(self.blank) };
             self.picture.draw(&view, exercise.digits())?;
@@ -125,7 +120,7 @@ impl Exercise {
     }
 
     fn mark(&self, exercise: &Sheet, answer: &str) -> Result<(), Failure> {
-        let value = exercise.read(answer).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let value = exercise.read(answer).map_err(Failure::usage)?;
         let mut text = match exercise.mark(&value) {
             Mark::Right => format!("Right: {} = {}.\n", exercise.wanted(), exercise.write(exercise.right())),
             Mark::Known(known) => {
@@ -171,7 +166,7 @@ impl Exercise {
     fn document(&self, exercise: &Sheet) -> Value {
         let number = |value: &Array| match exercise.is_about_sizes() {
             true => json!(exercise.write(value)),
-            false => nested(value.shape(), value.data()),
+            false => nested(value),
         };
         let options = ('A'..).zip(exercise.options()).map(|(letter, option)| {
             let words = option.mistake.as_ref().map(|mistake| exercise.words(mistake));
@@ -187,7 +182,7 @@ impl Exercise {
         });
         let options: Vec<Value> = if self.blank { Vec::new() } else { options.collect() };
         let given: serde_json::Map<String, Value> =
-            exercise.point().iter().map(|(name, value)| (name.clone(), nested(value.shape(), value.data()))).collect();
+            exercise.point().iter().map(|(name, value)| (name.clone(), nested(value))).collect();
         let steps: Vec<String> = exercise.solved().steps.into_iter().map(|step| step.text).collect();
         json!({
             "seed": exercise.seed(),
@@ -196,7 +191,7 @@ impl Exercise {
             "command": self.call(exercise),
             "program": exercise.program(),
             "given": given,
-            "upstream": exercise.upstream().map(|(name, value)| json!({"node": name, "value": nested(value.shape(), value.data())})),
+            "upstream": exercise.upstream().map(|(name, value)| json!({"node": name, "value": nested(value)})),
             "nodes": nodes(&exercise.sheet(self.blank)),
             "question": exercise.question(),
             "options": options,
@@ -210,7 +205,7 @@ impl Exercise {
 fn nodes(view: &View) -> Vec<Value> {
     let written = |value: &Option<Array>| match value {
         Some(value) if value.item().is_some_and(|v| v.to_bits() == view::GAP.to_bits()) => json!("?"),
-        Some(value) => nested(value.shape(), value.data()),
+        Some(value) => nested(value),
         None => Value::Null,
     };
     let node = |node: &backpass::view::ViewNode| {
@@ -223,17 +218,6 @@ fn nodes(view: &View) -> Vec<Value> {
         })
     };
     view.nodes.iter().map(node).collect()
-}
-
-/// An array as lists in lists.
-fn nested(shape: &[usize], data: &[f64]) -> Value {
-    match shape.split_first() {
-        // Negative zero is zero.
-        None => json!(data[0] + 0.0),
-        Some((_, inner)) => {
-            data.chunks(inner.iter().product::<usize>().max(1)).map(|part| nested(inner, part)).collect()
-        }
-    }
 }
 
 /// The graph as a table.

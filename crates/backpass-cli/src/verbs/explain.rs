@@ -4,23 +4,25 @@ use std::path::PathBuf;
 
 use backpass::autodiff::{DifferentiateError, gradient};
 use backpass::builder::Builder;
-use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, neurons, recognise};
+use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, dense_layers, neurons, recognise};
+use backpass::graph::Graph;
 use backpass::interpret::InterpretError;
 use backpass::ops::Op;
 use backpass::passes::{dce, fold, simplify};
 use backpass::text::expression;
-use backpass::view::{Level, View, ViewNode};
+use backpass::view::{Level, View, ViewNode, shape};
 use backpass_draw::text;
 use backpass_tabular::Model;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
-use crate::derivatives::{Block, blocks_json, hessian_text, hessians, jacobian_text, jacobians, nested};
-use crate::exit::{Exit, Failure};
-use crate::output::{self, Talk};
-use crate::picture::{Picture, text_width};
+use crate::choice::choice;
+use crate::derivatives::{Block, blocks_json, hessian_text, hessians, jacobian_text, jacobians};
+use crate::exit::Failure;
+use crate::output::{self, Talk, nested};
+use crate::picture::{GRAPH, Picture, text_width};
 use crate::reading::Reading;
 use crate::subject::{Formula, Subject};
+use crate::values::VALUES_HELP;
 
 /// Show the forward and the backward pass of a formula or of a model's row, with every number
 #[derive(clap::Args)]
@@ -30,8 +32,7 @@ pub struct Explain {
     #[arg(value_name = "FORMULA|FILE|MODEL", allow_hyphen_values = true)]
     subject: String,
 
-    /// Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv, X=@array.npy
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(value_name = "NAME=VALUE", help = VALUES_HELP)]
     values: Vec<String>,
 
     /// The definition that is the result; by default the last
@@ -50,7 +51,7 @@ pub struct Explain {
     steps: bool,
 
     /// Print the derivatives as formulas; values are not needed
-    #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian"])]
+    #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian", "output"])]
     formulas: bool,
 
     /// Print the Jacobian of the result with respect to each name
@@ -85,7 +86,7 @@ pub struct Explain {
 #[command(next_help_heading = "Detail")]
 pub struct Detail {
     /// What stands as one node; by default operators for a formula, neurons for a model
-    #[arg(long, value_name = "operator|neuron|layer|network", hide_possible_values = true, value_parser = level())]
+    #[arg(long, value_name = "operator|neuron|layer|network", hide_possible_values = true, value_parser = choice(&Level::NAMES))]
     pub level: Option<Level>,
 
     /// Scopes to show as one node all the same
@@ -96,8 +97,7 @@ pub struct Detail {
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub open: Vec<String>,
 
-    /// One neuron, such as "hidden1[3]", with what it takes and gives; at --level operator every multiplication in it
-    #[arg(long, value_name = "NEURON")]
+    #[arg(long, value_name = "NEURON", help = FOCUS_HELP)]
     pub focus: Option<String>,
 
     /// The most neurons shown of a layer, or products of a neuron
@@ -109,12 +109,34 @@ pub struct Detail {
     pub digits: u8,
 }
 
-fn level() -> impl TypedValueParser<Value = Level> {
-    let find = |name: String| Level::NAMES.iter().find(|(n, _)| *n == name).map(|(_, level)| *level).ok_or("unknown");
-    PossibleValuesParser::new(Level::NAMES.map(|(name, _)| name)).try_map(find)
-}
+const FOCUS_HELP: &str =
+    "One neuron, such as \"hidden1[3]\", with what it takes and gives; at --level operator every multiplication in it";
 
 impl Detail {
+    /// The level at which a formula is shown, by default every operator.
+    pub fn level_of_formula(&self) -> Result<Level, Failure> {
+        if self.focus.is_some() {
+            return Err(Failure::usage(
+                "--focus belongs to a model\nhelp: --of NAME shows one definition of a formula",
+            ));
+        }
+        Ok(self.level.unwrap_or(Level::Operator))
+    }
+
+    /// The level at which a model is shown, by default neurons, and layers where its network is a formula.
+    pub fn level_of_model(&self, network: &Graph) -> Result<Level, Failure> {
+        let has_neurons = || self.focus.is_some() || dense_layers(network).is_ok();
+        let level = self.level.unwrap_or_else(|| if has_neurons() { Level::Neuron } else { Level::Layer });
+        let folds = !(self.fold.is_empty() && self.open.is_empty());
+        if folds && (level == Level::Neuron || self.focus.is_some()) {
+            let message = "--fold and --open do nothing where single neurons are shown";
+            return Err(Failure::usage(format!(
+                "{message}\nhelp: add --level layer or --level operator, without --focus"
+            )));
+        }
+        Ok(level)
+    }
+
     /// What the graph view folds at a level.
     pub fn folding(&self, level: Level) -> Folding<'_> {
         Folding { level, fold: &self.fold, open: &self.open }
@@ -137,6 +159,7 @@ Examples:
 
 impl Explain {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        self.picture.check(GRAPH)?;
         match Subject::new(&self.subject)? {
             Subject::Text(source) => self.formula(&source, talk),
             Subject::Model(model) => self.model(&model, talk),
@@ -148,22 +171,23 @@ impl Explain {
     }
 
     fn formula(&self, source: &str, talk: &Talk) -> Result<(), Failure> {
-        if self.data.is_some() {
-            return Err(usage("--data belongs to a model; a formula takes its values as name=value"));
+        if self.data.is_some() || self.row != 1 || self.reading != Reading::default() {
+            let message = "--data, --row and how a table is read belong to a model";
+            return Err(Failure::usage(format!("{message}\nhelp: a formula takes its values as name=value")));
         }
+        let level = self.detail.level_of_formula()?;
         let formula = Formula::new(source, &self.values, self.of.as_deref())?;
         if self.formulas {
             return self.symbolic(&formula);
         }
         let wrt = self.wrt();
         let question = Question { result: formula.result, seed: None, variables: wrt.as_deref() };
-        let level = self.detail.level.unwrap_or(Level::Operator);
         let graph = if level == Level::Operator { formula.graph.clone() } else { recognise(&formula.graph) };
         let explanation = Explanation::new(&graph, &question, &formula.point()).map_err(missing_value)?;
         let value = explanation.value(explanation.result());
         if value.len() != 1 && !self.jacobian {
-            let sizes: Vec<String> = value.shape().iter().map(usize::to_string).collect();
-            talk.note(format!("the result is an array of {}: derivatives are those of the sum of its elements", sizes.join("×")));
+            let sizes = shape(value.shape());
+            talk.note(format!("the result is an array of {sizes}: derivatives are those of the sum of its elements"));
         }
         let mut blocks: [Option<Vec<Block>>; 2] = [None, None];
         if self.jacobian {
@@ -207,15 +231,17 @@ impl Explain {
         let leaf = |id: &_| matches!(formula.graph.node(*id).op, Op::Input(_) | Op::Parameter(_));
         let names: Vec<&str> = formula.graph.ids().filter(leaf).map(|id| formula.graph.name(id)).collect();
         if let Some(name) = wrt.iter().flatten().find(|name| !names.contains(name)) {
-            return Err(usage(format!("there is no name `{name}` in the formula")));
+            return Err(Failure::usage(format!("there is no name `{name}` in the formula")));
         }
-        let names: Vec<&str> = names.into_iter().filter(|name| wrt.as_ref().is_none_or(|wrt| wrt.contains(name))).collect();
-        let variables: Vec<_> = names.iter().filter_map(|name| formula.graph.named(name)).map(|id| builder.expr(id)).collect();
-        let slopes = gradient(builder.expr(formula.result).sum_all(), &variables).map_err(|e| usage(e.to_string()))?;
+        let names: Vec<&str> =
+            names.into_iter().filter(|name| wrt.as_ref().is_none_or(|wrt| wrt.contains(name))).collect();
+        let variables: Vec<_> =
+            names.iter().filter_map(|name| formula.graph.named(name)).map(|id| builder.expr(id)).collect();
+        let slopes = gradient(builder.expr(formula.result).sum_all(), &variables).map_err(Failure::usage)?;
         for (name, slope) in names.iter().zip(slopes) {
             builder.output(&format!("∂/∂{name}"), slope);
         }
-        let graph = builder.finish().map_err(|e| usage(e.to_string()))?;
+        let graph = builder.finish().map_err(Failure::usage)?;
         let graph = dce(&simplify(&fold(&simplify(&fold(&graph)))));
         let lines = names.iter().filter_map(|name| {
             let slope = graph.output(&format!("∂/∂{name}"))?;
@@ -225,20 +251,27 @@ impl Explain {
     }
 
     fn model(&self, model: &Model, talk: &Talk) -> Result<(), Failure> {
-        if !self.values.is_empty() || self.jacobian || self.hessian || self.formulas || self.of.is_some() {
-            return Err(usage("values, --of, --formulas, --jacobian and --hessian belong to formulas; a model takes --data and --row"));
+        let symbolic = self.jacobian || self.hessian || self.formulas;
+        if symbolic || !self.values.is_empty() || self.of.is_some() || self.wrt.is_some() {
+            let message = "values, --of, --wrt, --formulas, --jacobian and --hessian belong to formulas";
+            return Err(Failure::usage(format!("{message}\nhelp: a model takes --data and --row")));
         }
+        let level = self.detail.level_of_model(&model.network.graph)?;
         let Some(data) = &self.data else {
             let help = "help: --data FILE --row N; without numbers, see backpass draw";
-            return Err(usage(format!("a row is needed to explain what the model does with it\n{help}")));
+            return Err(Failure::usage(format!("a row is needed to explain what the model does with it\n{help}")));
         };
         let table = self.reading.table(data)?;
         let explained = model.explain(&table, self.row as usize - 1)?;
         explained.surprises.notes().iter().for_each(|note| talk.note(note));
-        talk.say(format!("row {}: predicted {}; derivatives are those of {}", self.row, explained.prediction, explained.of));
+        talk.say(format!(
+            "row {}: predicted {}; derivatives are those of {}",
+            self.row, explained.prediction, explained.of
+        ));
         let explanation = &explained.explanation;
         let digits = self.detail.digits();
-        let level = self.detail.level.unwrap_or(Level::Neuron);
+        let microscope;
+        let mut shown = explanation;
         let mut view = match (level, &self.detail.focus) {
             (Level::Neuron, focus) => {
                 let options = NeuronOptions {
@@ -248,33 +281,42 @@ impl Explain {
                     focus: focus.as_deref(),
                     digits,
                 };
-                neurons(Source::Run(explanation), &options).map_err(|e| usage(e.to_string()))?
+                neurons(Source::Run(explanation), &options).map_err(Failure::usage)?
             }
             (Level::Operator, Some(focus)) => {
                 let (layer, unit) = neuron(focus)?;
                 let terms = usize::from(self.detail.units);
-                let neuron = explanation.microscope(layer, unit, terms, &model.inputs.features).map_err(|e| usage(e.to_string()))?;
-                let mut view = neuron.view(&Folding::at(Level::Operator), digits);
-                view.notes.push(format!("The gradients of what it takes are the parts that flow through {focus} alone."));
+                microscope =
+                    explanation.microscope(layer, unit, terms, &model.inputs.features).map_err(Failure::usage)?;
+                shown = &microscope;
+                let mut view = shown.view(&Folding::at(Level::Operator), digits);
+                view.notes
+                    .push(format!("The gradients of what it takes are the parts that flow through {focus} alone."));
                 view
             }
-            (_, Some(_)) => return Err(usage("--focus goes with --level neuron or --level operator")),
+            (_, Some(_)) => return Err(Failure::usage("--focus goes with --level neuron or --level operator")),
             (level, None) => explanation.view(&self.detail.folding(level), digits),
         };
         view.title = format!("{}, row {} of {}", self.subject, self.row, data.display());
         if self.json {
             self.picture.draw(&view, digits)?;
-            return self.document(explanation, &view, &[None, None]);
+            return self.document(shown, &view, &[None, None]);
         }
         self.show(&view)
     }
 
     /// Prints everything as one JSON document.
-    fn document(&self, explanation: &Explanation, view: &View, blocks: &[Option<Vec<Block>>; 2]) -> Result<(), Failure> {
+    fn document(
+        &self,
+        explanation: &Explanation,
+        view: &View,
+        blocks: &[Option<Vec<Block>>; 2],
+    ) -> Result<(), Failure> {
         let wrt = self.wrt();
         let asked = |name: &str| wrt.as_ref().is_none_or(|names| names.contains(&name));
         let gradients = explanation.gradients().filter(|(name, _)| asked(name));
-        let gradients: serde_json::Map<String, Value> = gradients.map(|(name, g)| (name.to_string(), g.map_or(Value::Null, nested))).collect();
+        let gradients: serde_json::Map<String, Value> =
+            gradients.map(|(name, g)| (name.to_string(), g.map_or(Value::Null, nested))).collect();
         let optional = |array: &Option<_>| array.as_ref().map_or(Value::Null, nested);
         let entering = view.entering();
         let node = |(index, node): (usize, &ViewNode)| {
@@ -326,18 +368,16 @@ pub fn title(source: &str) -> String {
 fn neuron(text: &str) -> Result<(&str, usize), Failure> {
     let parts = text.strip_suffix(']').and_then(|rest| rest.split_once('['));
     let read = parts.and_then(|(layer, unit)| Some((layer, unit.parse().ok()?)));
-    read.ok_or_else(|| usage(format!("`{text}` is not a neuron\nhelp: write its layer and number, such as \"hidden1[3]\"")))
+    read.ok_or_else(|| {
+        Failure::usage(format!("`{text}` is not a neuron\nhelp: write its layer and number, such as \"hidden1[3]\""))
+    })
 }
 
 fn missing_value(error: DifferentiateError) -> Failure {
     match &error {
         DifferentiateError::Interpret(InterpretError::Missing { .. }) => {
-            usage(format!("{error}, or --formulas for derivatives without numbers"))
+            Failure::usage(format!("{error}, or --formulas for derivatives without numbers"))
         }
-        _ => usage(error.to_string()),
+        _ => Failure::usage(error),
     }
-}
-
-fn usage(message: impl Into<String>) -> Failure {
-    Failure::new(Exit::Usage, message)
 }

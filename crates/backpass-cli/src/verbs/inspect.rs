@@ -220,23 +220,10 @@ pub fn coefficients_table(list: &[Coefficient]) -> String {
     let mut rows = vec![row("parameter", ["value", "standard error"])];
     let of = |c: &Coefficient| {
         let error = c.standard_error.map_or("not defined".to_string(), output::number);
-        row(&c.name, [format!("{}", Digits(c.value)), error])
+        row(&c.name, [output::significant(c.value, 10), error])
     };
     rows.extend(list.iter().map(of));
     output::columns(&rows, 1)
-}
-
-/// A number with ten significant digits.
-struct Digits(f64);
-
-impl std::fmt::Display for Digits {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.abs() {
-            0.0 => f.write_str("0"),
-            size @ 1e-4..1e9 => write!(f, "{:.*}", (9 - size.log10().floor() as i32).max(0) as usize, self.0),
-            _ => write!(f, "{:.9e}", self.0),
-        }
-    }
 }
 
 /// The map as a table with a row for each input.

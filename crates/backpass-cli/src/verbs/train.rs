@@ -149,7 +149,7 @@ impl Train {
         };
         if !self.require.is_empty() && matches!(config.options.validation.as_deref(), Some("none" | "0")) {
             let message = "--require judges the validation rows, and there are none\nhelp: leave out --validation none";
-            return Err(Failure::new(Exit::Usage, message));
+            return Err(Failure::usage(message));
         }
         Ok(config)
     }
@@ -226,7 +226,7 @@ fn no_target(table: &Table) -> Failure {
     let more = if columns.len() > 30 { ", …" } else { "" };
     let columns = columns.into_iter().take(30).collect::<Vec<_>>().join(", ");
     let help = format!("help: name the column to predict with --target: {columns}{more}");
-    Failure::new(Exit::Usage, format!("{}: which column is to be predicted?\n{help}", table.name))
+    Failure::usage(format!("{}: which column is to be predicted?\n{help}", table.name))
 }
 
 fn print_config(table: &Table, config: Config) -> Result<(), Failure> {

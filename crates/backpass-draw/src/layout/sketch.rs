@@ -87,7 +87,7 @@ pub(crate) struct NodeSketch {
 /// Longer labels of nodes are shortened.
 const LABEL_ROOM: f64 = 150.0;
 /// Longer numbers on edges are shortened.
-const NUMBER_ROOM: f64 = 130.0;
+const NUMBER_ROOM: f64 = 270.0;
 /// Longer arrays on edges are shortened.
 const NUMBER_CHARS: usize = 18;
 /// Characters up to which an array stands on an edge in full.
@@ -174,7 +174,7 @@ fn value(value: &Array, options: &SvgOptions) -> String {
         text => text,
     };
     // Where even one item and the number of the others is too much, the item alone remains.
-    let item = text.split_once(',').filter(|_| text.chars().count() > NUMBER_CHARS);
+    let item = text.split_once(',').filter(|_| text.contains('…') && text.chars().count() > NUMBER_CHARS);
     number::typeset(&item.map_or(text.clone(), |(item, _)| format!("{item}, …]")))
 }
 

@@ -21,6 +21,7 @@ use super::sheet::Sheet;
 use super::{MOST_PIXELS, PlotError};
 use crate::Theme;
 use crate::font::{self, FAMILY};
+use crate::svg::escape;
 
 /// Units of the drawing per pixel.
 pub(super) const FINE: i32 = 10;
@@ -77,14 +78,10 @@ pub(super) fn document(
          viewBox=\"0 0 {} {}\"{family}>\n",
         fine.0, fine.1
     );
-    let _ = writeln!(text, "<title>{}</title>\n<desc>{}</desc>", escaped(title), escaped(description));
+    let _ = writeln!(text, "<title>{}</title>\n<desc>{}</desc>", escape(title), escape(description));
     text += &canvas.paints.style();
     text += &inside;
     Ok(text)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Several charts in a grid.

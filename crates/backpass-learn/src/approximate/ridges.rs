@@ -65,20 +65,21 @@ pub(super) fn ridges(f: &Function, target: f64) -> Result<Ridges, ApproximateErr
     let (points, mut nearest) = (grid(f.domain(), LOOK), f64::INFINITY);
     for directions in DIRECTIONS {
         let sum = Waves::fit(f, directions, target)?;
-        let seen = sum.distance(f, &points)?;
-        nearest = nearest.min(seen);
-        if seen > SEEN * target {
-            continue;
+        let mut error = sum.distance(f, &points)?;
+        if error <= SEEN * target {
+            let most = if provable { MOST_WORK / sum.waves.len() } else { 0 };
+            // Between the points of the grid the sum can be farther away.
+            error = match bisect(f.domain(), DEEPEST, most, |cell| sum.bound(f, cell) <= target) {
+                Ok(_) => target,
+                Err(Stuck::Thin(cell)) => sum.bound(f, &cell),
+                Err(Stuck::Many(_)) => sum.distance(f, &grid(f.domain(), 4 * LOOK))?,
+            };
+            if error <= target {
+                let proven = error == target && provable;
+                return Ok(Ridges { constant: sum.constant, ridges: sum.ridges(f.domain())?, error, proven });
+            }
         }
-        let most = if provable { MOST_WORK / sum.waves.len() } else { 0 };
-        let error = match bisect(f.domain(), DEEPEST, most, |cell| sum.bound(f, cell) <= target) {
-            Ok(_) => target,
-            // Somewhere between the points of the grid the sum is farther away.
-            Err(Stuck::Thin(_)) => continue,
-            Err(Stuck::Many(_)) => sum.distance(f, &grid(f.domain(), 4 * LOOK))?,
-        };
-        let proven = error == target && provable;
-        return Ok(Ridges { constant: sum.constant, ridges: sum.ridges(f.domain())?, error, proven });
+        nearest = nearest.min(error);
     }
     Err(ApproximateError::Waves { error: nearest, target })
 }

@@ -87,10 +87,17 @@ pub struct Exercise {
     options: Vec<Answer>,
 }
 
-/// The level of an exercise that does not exist.
+/// Why there is no exercise.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("there is no level {0}\nhelp: levels are 1 to {LEVELS}")]
-pub struct LevelError(pub u8);
+#[non_exhaustive]
+pub enum ExerciseError {
+    /// A level that does not exist.
+    #[error("there is no level {0}\nhelp: levels are 1 to {LEVELS}")]
+    Level(u8),
+    /// A seed whose drafts all have unwieldy numbers or too few wrong answers.
+    #[error("none of {ATTEMPTS} drafts of seed {0} makes an exercise\nhelp: choose another seed")]
+    Seed(u64),
+}
 
 /// The name of what follows the graph of arrays.
 const LOSS: &str = "L";
@@ -98,20 +105,17 @@ const LOSS: &str = "L";
 const LARGEST: f64 = 60.0;
 /// Answers differ by at least this share of their largest element.
 const APART: f64 = 0.05;
+/// Drafts of one seed; a good one is among the first hundred.
+const ATTEMPTS: u64 = 10_000;
 
 impl Exercise {
     /// The exercise of a kind and level, 1 to 5, with a seed.
-    pub fn new(kind: Kind, level: u8, seed: u64) -> Result<Exercise, LevelError> {
+    pub fn new(kind: Kind, level: u8, seed: u64) -> Result<Exercise, ExerciseError> {
         if !(1..=LEVELS).contains(&level) {
-            return Err(LevelError(level));
+            return Err(ExerciseError::Level(level));
         }
-        let mut attempt = 0;
-        loop {
-            if let Some(exercise) = Exercise::attempt(kind, level, seed, attempt) {
-                return Ok(exercise);
-            }
-            attempt += 1;
-        }
+        let mut drafts = (0..ATTEMPTS).filter_map(|attempt| Exercise::attempt(kind, level, seed, attempt));
+        drafts.next().ok_or(ExerciseError::Seed(seed))
     }
 
     /// Draws an exercise; none where its numbers are unwieldy or it has no three clearly different wrong answers.
@@ -194,16 +198,14 @@ impl Exercise {
     /// Every wrong answer that a known mistake leads to, clearly different from the right one and from each other.
     fn wrong_answers(&self) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
-        let (mistakes, run) = match self.draft.is_about_sizes {
-            true => {
-                ([Sizes::OfOperand, Sizes::OfResult, Sizes::OfFactor].map(Mistake::Sizes).to_vec(), &self.explanation)
-            }
-            false => (mistake::possible(&self.explanation, self.asked, self.end), &self.explanation),
+        let mistakes = match self.draft.is_about_sizes {
+            true => [Sizes::OfOperand, Sizes::OfResult, Sizes::OfFactor].map(Mistake::Sizes).to_vec(),
+            false => mistake::possible(&self.explanation, self.asked, self.end),
         };
         for mistake in mistakes {
             let value = match mistake {
                 Mistake::Sizes(sizes) => self.wrong_sizes(sizes),
-                _ => mistake.answer(run, self.asked),
+                _ => mistake.answer(&self.explanation, self.asked),
             };
             let Some(value) = value.filter(|value| self.is_readable(value) && differ(value, &self.right)) else {
                 continue;

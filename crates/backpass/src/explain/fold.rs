@@ -173,8 +173,8 @@ impl Maker<'_> {
                 }
             })
             .collect();
-        // A constant or parameter that only one part uses belongs to it, and to a neuron what is called w… or b…, as weights
-        // and biases are; a change of shape belongs to what it shows.
+        // A constant or parameter that only one part uses belongs to it, and to a neuron what is called as weights and
+        // biases are; a change of shape belongs to what it shows.
         let mut users: Vec<BTreeSet<Part>> = vec![BTreeSet::new(); parts.len()];
         for id in self.graph.ids() {
             let root = self.names.root(id);
@@ -189,7 +189,7 @@ impl Maker<'_> {
         }
         for id in self.graph.ids() {
             let node = self.graph.node(id);
-            let is_weight = node.name.as_deref().is_some_and(|name| name.starts_with(['w', 'W', 'b', 'B']));
+            let is_weight = node.name.as_deref().is_some_and(is_weight);
             let is_leaf = match node.op {
                 Op::Constant(_) | Op::Parameter(_) => true,
                 Op::Input(_) => level == Level::Neuron && is_weight,
@@ -237,7 +237,19 @@ impl Maker<'_> {
                 }
             }
         }
-        if waits.is_empty() { Ok(order) } else { Err(waits.into_keys().collect()) }
+        if waits.is_empty() {
+            return Ok(order);
+        }
+        // What merely follows a circle is not in it.
+        let mut stuck: BTreeSet<Part> = waits.keys().copied().collect();
+        loop {
+            let used: BTreeSet<Part> =
+                stuck.iter().flat_map(|part| &waits[part]).copied().filter(|part| stuck.contains(part)).collect();
+            if used.len() == stuck.len() {
+                return Err(stuck);
+            }
+            stuck = used;
+        }
     }
 
     /// For each folded part, the nodes whose values leave it.
@@ -437,6 +449,12 @@ impl Maker<'_> {
         }
         groups
     }
+}
+
+/// Whether a name is that of a weight or bias: `w`, `w1`, `w_in`, `b2`, `bias`, `weight3`.
+fn is_weight(name: &str) -> bool {
+    let rest = ["weight", "bias", "w", "W", "b", "B"].iter().find_map(|start| name.strip_prefix(start));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || c == '_'))
 }
 
 /// What stands inside the circle of an operator.

@@ -42,11 +42,14 @@ impl Explanation {
         if unit >= units {
             return Err(wanted().into());
         }
-        let x = &self.value(dense.input).data()[..fan_in];
+        let (x, sums) = (self.value(dense.input).data(), self.value(dense.sum).data());
+        if x.len() < fan_in || sums.len() < units {
+            return Err(NotDense::NoRow.into());
+        }
         let w: Vec<f64> = (0..fan_in).map(|i| self.value(dense.weights).data()[i * units + unit]).collect();
         let mut order: Vec<usize> = (0..fan_in).collect();
         order.sort_by(|&a, &b| (x[b] * w[b]).abs().total_cmp(&(x[a] * w[a]).abs()));
-        let (mut shown, rest) = order.split_at(terms.clamp(1, fan_in));
+        let (mut shown, rest) = order.split_at(terms.clamp(1, fan_in.max(1)).min(fan_in));
         let mut in_order = shown.to_vec();
         in_order.sort_unstable();
         shown = &in_order;
@@ -57,7 +60,10 @@ impl Explanation {
         let owner = Builder::new();
         let builder = &owner;
         let mut values: Vec<(String, f64)> = Vec::new();
-        let mut given = |name: String, value: f64| {
+        let mut given = |mut name: String, value: f64| {
+            while values.iter().any(|(taken, _)| *taken == name) {
+                name.push('_');
+            }
             let input = builder.input(&name, Shape::scalar());
             values.push((name, value));
             input
@@ -93,8 +99,10 @@ impl Explanation {
         let values: Vec<(String, Array)> =
             values.into_iter().map(|(name, value)| (name, Array::scalar(value))).collect();
         let point: Vec<(&str, &Array)> = values.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        let seed = Array::scalar(self.gradient(dense.output).map_or(1.0, |g| g.data()[unit]));
-        let mut neuron = Explanation::new(&graph, &Question { result, seed: Some(&seed), variables: None }, &point)?;
+        let seed = self.gradient(dense.output).map(|g| Array::scalar(g.data()[unit]));
+        // Where no derivative comes back, there is none to pass on.
+        let variables = if seed.is_some() { None } else { Some(&[][..]) };
+        let mut neuron = Explanation::new(&graph, &Question { result, seed: seed.as_ref(), variables }, &point)?;
         neuron.of = Some(self.of.clone().unwrap_or_else(|| self.names.get(self.result).to_string()));
         Ok(neuron)
     }

@@ -1,20 +1,22 @@
 //! What nodes are called in tables and formulas.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
 use crate::text::operation;
 use crate::view::{array, number};
 
-/// A short name for each node of a graph: its own, or the text of a short constant, `c1`, `c2`, … for longer ones, and
-/// for all others `v1`, `v2`, … in order, as in tables of
-/// automatic differentiation (Griewank and Walther 2008). The result is called as its output, or `L`, an array `Y`.
+/// A short name for each node of a graph: its own, or the text of a short constant, `c1`, `c2`, … for longer ones, and for
+/// all others `v1`, `v2`, … in order, as in tables of automatic differentiation (Griewank and Walther 2008). The result is
+/// called as its output, or `L`, an array `Y`.
 #[derive(Clone, Debug)]
 pub struct Names {
     names: Vec<String>,
     /// For a node that only changes the shape of another: that other.
     roots: Vec<NodeId>,
+    /// The other way round.
+    aliases: HashMap<NodeId, Vec<NodeId>>,
     /// For a node whose value is only read under other sizes: the node with those sizes.
     faces: Vec<NodeId>,
 }
@@ -27,6 +29,7 @@ impl Names {
     pub fn new(graph: &Graph, result: Option<NodeId>) -> Names {
         let uses = graph.uses();
         let mut roots: Vec<NodeId> = Vec::new();
+        let mut aliases: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         let mut faces: Vec<NodeId> = graph.ids().collect();
         let mut given: Vec<Option<&str>> = graph.nodes().iter().map(|node| node.name.as_deref()).collect();
         let mut taken: HashSet<&str> = given.iter().copied().flatten().collect();
@@ -53,6 +56,7 @@ impl Names {
                 continue;
             }
             roots[id.index()] = root;
+            aliases.entry(root).or_default().push(id);
             given[root.index()] = given[root.index()].or(given[id.index()]);
             if sole && graph.shape(id).rank() < graph.shape(root).rank() {
                 faces[root.index()] = id;
@@ -74,7 +78,7 @@ impl Names {
                 _ => fresh.next().unwrap_or_default(),
             });
         }
-        Names { names, roots, faces }
+        Names { names, roots, aliases, faces }
     }
 
     /// The name of a node.
@@ -84,10 +88,8 @@ impl Names {
 
     /// Calls a node otherwise, and every change of its shape with it.
     pub(super) fn set(&mut self, id: NodeId, name: &str) {
-        for (index, root) in self.roots.iter().enumerate() {
-            if *root == id {
-                self.names[index] = name.to_string();
-            }
+        for index in std::iter::once(id).chain(self.aliases.get(&id).into_iter().flatten().copied()) {
+            self.names[index.index()] = name.to_string();
         }
     }
 

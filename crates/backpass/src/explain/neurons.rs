@@ -49,6 +49,9 @@ pub enum NotDense {
         /// Its name.
         layer: String,
     },
+    /// A run without rows.
+    #[error("there is no row whose numbers could be shown")]
+    NoRow,
     /// A neuron that is not there.
     #[error("there is no neuron `{wanted}`\nhelp: {help}")]
     Neuron {
@@ -92,8 +95,10 @@ pub enum Source<'a> {
 /// The fully connected layers of a graph, from inputs to outputs.
 pub fn dense_layers(graph: &Graph) -> Result<Vec<Dense>, NotDense> {
     let mut layers: Vec<Dense> = Vec::new();
-    for (index, scope) in graph.scopes().iter().enumerate().filter(|(_, scope)| scope.kind == ScopeKind::Layer) {
-        let inside: Vec<NodeId> = graph.ids().filter(|&id| graph.node(id).scope.index() == index).collect();
+    let mut members: Vec<Vec<NodeId>> = vec![Vec::new(); graph.scopes().len()];
+    graph.ids().for_each(|id| members[graph.node(id).scope.index()].push(id));
+    let scopes = graph.scopes().iter().zip(members).filter(|(scope, _)| scope.kind == ScopeKind::Layer);
+    for (scope, inside) in scopes {
         if inside.is_empty() {
             continue;
         }
@@ -144,6 +149,15 @@ pub fn neurons(source: Source<'_>, options: &NeuronOptions<'_>) -> Result<View, 
         Source::Run(run) => Some(run.value(id).clone()),
     };
     let sizes = |id: NodeId| graph.shape(id).extent().fixed;
+    for layer in &layers {
+        if run.is_some_and(|run| run.value(layer.output).is_empty() || run.value(layer.input).is_empty()) {
+            return Err(NotDense::NoRow);
+        }
+        let fits = |id: NodeId| weights(id).is_none_or(|w| w.shape() == graph.shape(id).resolve(1));
+        if !fits(layer.weights) || !layer.bias.is_none_or(fits) {
+            return Err(NotDense::Layer { layer: layer.name.clone() });
+        }
+    }
     let mut columns = vec![Column::new(run, layers[0].input, layers[0].input, sizes(layers[0].input))];
     columns.extend(layers.iter().map(|l| Column::new(run, l.output, l.sum, sizes(l.output))));
     let matrices: Vec<Option<Array>> = layers.iter().map(|l| weights(l.weights)).collect();

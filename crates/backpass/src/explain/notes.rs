@@ -94,7 +94,10 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
         let right = (above.data()[i] - value.data()[i]) / h;
         let left = (value.data()[i] - below.data()[i]) / h;
         let apart = (right - left).abs();
-        if right.is_finite() && left.is_finite() && apart > 1e-3 * right.abs().max(left.abs()) && apart > 1e-4 {
+        let steeper = right.abs().max(left.abs());
+        // What rounding of the three values and of the moved operand can make of equal slopes.
+        let noise = 64.0 * f64::EPSILON * (value.data()[i].abs() + steeper * x.data()[i].abs()) / h;
+        if right.is_finite() && left.is_finite() && apart > 1e-3 * steeper && apart > noise + 1e-4 {
             let jump = (above.data()[i] - below.data()[i]).abs() > 1e3 * h;
             if jump {
                 jumps.push(i)

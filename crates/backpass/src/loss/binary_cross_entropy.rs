@@ -1,6 +1,6 @@
 //! `binary_cross_entropy`.
 
-use super::{Choice, Expr, LossFunction, mean_of_outputs, Targets};
+use super::{Choice, Expr, LossFunction, Targets, mean_of_outputs};
 use crate::spec::parameters;
 
 parameters! {

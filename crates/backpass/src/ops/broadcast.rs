@@ -1,7 +1,9 @@
 //! `broadcast`.
 
 use super::elementwise::{info, layout};
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Move, Operator, Sample};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Move, Operator, Sample,
+};
 use super::{Shape, ShapeError, Vjp};
 use crate::array::{broadcast_strides, dense_strides};
 

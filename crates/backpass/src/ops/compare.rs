@@ -3,7 +3,9 @@
 use backpass_kernels::Binary;
 
 use super::elementwise::{broadcast_shape, eval_elementwise, pairs};
-use super::{Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample};
+use super::{
+    Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample,
+};
 use super::{Shape, ShapeError, Steps, Value, Vjp};
 
 /// A relation between two numbers; all are false when either is NaN, except `NotEqual`.

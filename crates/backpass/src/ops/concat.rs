@@ -34,7 +34,9 @@ impl Operator for Concat {
         }
         let mut total = 0;
         for arg in args {
-            if arg.rank() != first.rank() || arg.replaced(self.axis, Dim::Fixed(0)) != first.replaced(self.axis, Dim::Fixed(0)) {
+            if arg.rank() != first.rank()
+                || arg.replaced(self.axis, Dim::Fixed(0)) != first.replaced(self.axis, Dim::Fixed(0))
+            {
                 let (expected, found) = (first.clone(), (*arg).clone());
                 return Err(ShapeError::Expected { op: "concat", expected, found });
             }

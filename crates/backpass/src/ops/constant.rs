@@ -1,6 +1,8 @@
 //! `constant`.
 
-use super::{Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample};
+use super::{
+    Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample,
+};
 use super::{Shape, ShapeError, Vjp};
 
 /// A fixed number or array.

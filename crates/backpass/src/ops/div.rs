@@ -9,14 +9,7 @@ use super::{Cotangent, Vjp};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Div;
 
-binary_operator!(
-    Div,
-    infix("div", "/", "a / b", "quotient"),
-    |[a, b]| a / b,
-    Binary::Div,
-    vjp,
-    pairs()
-);
+binary_operator!(Div, infix("div", "/", "a / b", "quotient"), |[a, b]| a / b, Binary::Div, vjp, pairs());
 
 fn vjp<'b>(v: &Vjp<'_, 'b>) -> Vec<Cotangent<'b>> {
     let da = v.cotangent / v.args[1];

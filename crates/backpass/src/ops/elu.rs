@@ -18,7 +18,14 @@ impl Default for Elu {
 }
 
 impl UnaryFunction for Elu {
-    const INFO: Info = info("elu", 1, Category::Activation, "x > 0 ? x : alpha·(e^x - 1)", "exponential linear unit", "Clevert, Unterthiner and Hochreiter 2016");
+    const INFO: Info = info(
+        "elu",
+        1,
+        Category::Activation,
+        "x > 0 ? x : alpha·(e^x - 1)",
+        "exponential linear unit",
+        "Clevert, Unterthiner and Hochreiter 2016",
+    );
 
     fn value(&self, x: f64) -> f64 {
         if x > 0.0 { x } else { self.alpha * x.exp_m1() }

@@ -1,6 +1,8 @@
 //! `gather`.
 
-use super::{Array, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape, ShapeError};
+use super::{
+    Array, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape, ShapeError,
+};
 use super::{Vjp, elementwise::info};
 use crate::shape::Dim;
 

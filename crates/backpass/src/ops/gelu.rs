@@ -12,7 +12,14 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 pub struct Gelu;
 
 impl UnaryFunction for Gelu {
-    const INFO: Info = info("gelu", 1, Category::Activation, "x·Φ(x) = x/2·(1 + erf(x/√2))", "Gaussian error linear unit, exact", "Hendrycks and Gimpel 2016");
+    const INFO: Info = info(
+        "gelu",
+        1,
+        Category::Activation,
+        "x·Φ(x) = x/2·(1 + erf(x/√2))",
+        "Gaussian error linear unit, exact",
+        "Hendrycks and Gimpel 2016",
+    );
 
     fn value(&self, x: f64) -> f64 {
         0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2)

@@ -15,7 +15,14 @@ const CUBIC: f64 = 0.044_715;
 pub struct GeluTanh;
 
 impl UnaryFunction for GeluTanh {
-    const INFO: Info = info("gelu_tanh", 1, Category::Activation, "x/2·(1 + tanh(√(2/π)·(x + 0.044715 x³)))", "Gaussian error linear unit, tanh approximation", "Hendrycks and Gimpel 2016");
+    const INFO: Info = info(
+        "gelu_tanh",
+        1,
+        Category::Activation,
+        "x/2·(1 + tanh(√(2/π)·(x + 0.044715 x³)))",
+        "Gaussian error linear unit, tanh approximation",
+        "Hendrycks and Gimpel 2016",
+    );
 
     fn value(&self, x: f64) -> f64 {
         0.5 * x * (1.0 + (SQRT_2_PI * (x + CUBIC * x * x * x)).tanh())

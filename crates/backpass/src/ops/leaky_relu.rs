@@ -20,7 +20,14 @@ impl Default for LeakyRelu {
 }
 
 impl UnaryFunction for LeakyRelu {
-    const INFO: Info = info("leaky_relu", 1, Category::Activation, "x > 0 ? x : slope·x", "leaky rectified linear unit", "Maas, Hannun and Ng 2013");
+    const INFO: Info = info(
+        "leaky_relu",
+        1,
+        Category::Activation,
+        "x > 0 ? x : slope·x",
+        "leaky rectified linear unit",
+        "Maas, Hannun and Ng 2013",
+    );
 
     fn value(&self, x: f64) -> f64 {
         if x > 0.0 { x } else { self.slope * x }

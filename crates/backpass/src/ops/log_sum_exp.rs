@@ -1,7 +1,9 @@
 //! `log_sum_exp`.
 
 use super::reduction::{self, restore};
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Vjp, elementwise::info};
 
 /// `ln Σ e^x` along an axis.
@@ -12,7 +14,14 @@ pub struct LogSumExp {
 }
 
 impl Operator for LogSumExp {
-    const INFO: Info = info("log_sum_exp", 1, Category::Reduction, "ln Σ e^x", "logarithm of the sum of exponentials along an axis, without overflow", "");
+    const INFO: Info = info(
+        "log_sum_exp",
+        1,
+        Category::Reduction,
+        "ln Σ e^x",
+        "logarithm of the sum of exponentials along an axis, without overflow",
+        "",
+    );
 
     fn shape(&self, args: &[&Shape]) -> Result<Shape, ShapeError> {
         args[0].without(self.axis)

@@ -1,6 +1,8 @@
 //! `matmul`.
 
-use super::{Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample};
+use super::{
+    Arity, Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample,
+};
 use super::{Shape, ShapeError, Vjp};
 use crate::shape::Dim;
 
@@ -48,9 +50,7 @@ impl Operator for Matmul {
         let (b_row, b_column) = strides(b, self.transpose_right);
         Array::from_fn(shape, |i| {
             let (row, column) = (i / shape[1], i % shape[1]);
-            (0..inner)
-                .map(|k| a.data()[row * a_row + k * a_column] * b.data()[k * b_row + column * b_column])
-                .sum()
+            (0..inner).map(|k| a.data()[row * a_row + k * a_column] * b.data()[k * b_row + column * b_column]).sum()
         })
     }
 

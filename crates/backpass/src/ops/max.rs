@@ -1,9 +1,11 @@
 //! `max`.
 
-use super::reduction::{self, restore};
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
-use super::{ShapeError, Vjp, elementwise::info};
 use super::Relation;
+use super::reduction::{self, restore};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
+use super::{ShapeError, Vjp, elementwise::info};
 
 /// The largest value along an axis; NaN if any is.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,14 +15,23 @@ pub struct Max {
 }
 
 impl Operator for Max {
-    const INFO: Info = info("max", 1, Category::Reduction, "max x", "largest value along an axis; ties share the derivative equally", "");
+    const INFO: Info = info(
+        "max",
+        1,
+        Category::Reduction,
+        "max x",
+        "largest value along an axis; ties share the derivative equally",
+        "",
+    );
 
     fn shape(&self, args: &[&Shape]) -> Result<Shape, ShapeError> {
         args[0].without(self.axis)
     }
 
     fn eval(&self, args: &[&Array], shape: &[usize]) -> Array {
-        reduction::eval(args[0], self.axis, shape, |x| x.iter().fold(f64::NEG_INFINITY, |m, &v| if m.is_nan() || v <= m { m } else { v }))
+        reduction::eval(args[0], self.axis, shape, |x| {
+            x.iter().fold(f64::NEG_INFINITY, |m, &v| if m.is_nan() || v <= m { m } else { v })
+        })
     }
 
     fn vjp<'b>(&self, v: &Vjp<'_, 'b>) -> Vec<Cotangent<'b>> {

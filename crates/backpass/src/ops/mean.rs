@@ -1,7 +1,9 @@
 //! `mean`.
 
 use super::reduction::{self, restore};
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Vjp, elementwise::info};
 
 /// The mean along an axis.

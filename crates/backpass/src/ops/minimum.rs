@@ -2,9 +2,9 @@
 
 use backpass_kernels::Binary;
 
+use super::Relation;
 use super::elementwise::{binary_operator, info, pairs};
 use super::{Category, Cotangent, Vjp};
-use super::Relation;
 
 /// The smaller of two values; NaN if either is.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -2,17 +2,18 @@
 
 use backpass_kernels::Unary;
 
+use super::Softplus;
 use super::elementwise::info;
 use super::{Category, Info, Slope, Steps, UnaryFunction, Value};
 use crate::builder::Expr;
-use super::Softplus;
 
 /// Self-regularised smooth unit: `x·tanh(ln(1 + e^x))`.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Mish;
 
 impl UnaryFunction for Mish {
-    const INFO: Info = info("mish", 1, Category::Activation, "x·tanh(ln(1 + e^x))", "self-regularised smooth unit", "Misra 2019");
+    const INFO: Info =
+        info("mish", 1, Category::Activation, "x·tanh(ln(1 + e^x))", "self-regularised smooth unit", "Misra 2019");
 
     fn value(&self, x: f64) -> f64 {
         x * Softplus.value(x).tanh()

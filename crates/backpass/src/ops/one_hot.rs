@@ -1,7 +1,9 @@
 //! `one_hot`.
 
 use super::gather::row;
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Vjp, elementwise::info};
 use crate::shape::Dim;
 
@@ -13,7 +15,8 @@ pub struct OneHot {
 }
 
 impl Operator for OneHot {
-    const INFO: Info = info("one_hot", 1, Category::Index, "[i = 0, i = 1, …]", "an index as a row with a single 1", "");
+    const INFO: Info =
+        info("one_hot", 1, Category::Index, "[i = 0, i = 1, …]", "an index as a row with a single 1", "");
 
     fn shape(&self, args: &[&Shape]) -> Result<Shape, ShapeError> {
         let mut dims = args[0].dims().to_vec();

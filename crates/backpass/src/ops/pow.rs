@@ -2,9 +2,9 @@
 
 use backpass_kernels::Binary;
 
+use super::Relation;
 use super::elementwise::{binary_operator, infix, pairs};
 use super::{Cotangent, Vjp};
-use super::Relation;
 use crate::array::Array;
 
 /// `a^b`.

@@ -3,7 +3,9 @@
 use backpass_kernels::philox;
 
 use super::elementwise::info;
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Steps, Value, Vjp};
 
 /// Normal random numbers with mean 0 and variance 1, a function of (key, step, element) alone.

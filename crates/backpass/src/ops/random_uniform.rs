@@ -3,7 +3,9 @@
 use backpass_kernels::philox;
 
 use super::elementwise::info;
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Steps, Value, Vjp};
 
 /// Uniform random numbers in [0, 1) with 24 random bits, a function of (key, step, element) alone.

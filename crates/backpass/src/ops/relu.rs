@@ -11,7 +11,14 @@ use crate::builder::Expr;
 pub struct Relu;
 
 impl UnaryFunction for Relu {
-    const INFO: Info = info("relu", 1, Category::Activation, "max(x, 0)", "rectified linear unit, with derivative 0 at 0", "Nair and Hinton 2010");
+    const INFO: Info = info(
+        "relu",
+        1,
+        Category::Activation,
+        "max(x, 0)",
+        "rectified linear unit, with derivative 0 at 0",
+        "Nair and Hinton 2010",
+    );
 
     fn value(&self, x: f64) -> f64 {
         if x.is_nan() { x } else { x.max(0.0) }

@@ -1,7 +1,9 @@
 //! `select`.
 
 use super::elementwise::{broadcast_shape, eval_elementwise, info, pairs};
-use super::{Array, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape, ShapeError};
+use super::{
+    Array, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape, ShapeError,
+};
 use super::{Steps, Value, Vjp};
 
 /// `condition ≠ 0 ? then : otherwise`; a NaN condition counts as not zero.

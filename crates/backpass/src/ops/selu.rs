@@ -12,7 +12,14 @@ const SCALE: f64 = 1.050_700_987_355_480_5;
 pub struct Selu;
 
 impl UnaryFunction for Selu {
-    const INFO: Info = info("selu", 1, Category::Activation, "1.0507·(x > 0 ? x : 1.6733·(e^x - 1))", "scaled exponential linear unit", "Klambauer et al. 2017");
+    const INFO: Info = info(
+        "selu",
+        1,
+        Category::Activation,
+        "1.0507·(x > 0 ? x : 1.6733·(e^x - 1))",
+        "scaled exponential linear unit",
+        "Klambauer et al. 2017",
+    );
 
     fn value(&self, x: f64) -> f64 {
         SCALE * if x > 0.0 { x } else { ALPHA * x.exp_m1() }

@@ -2,17 +2,24 @@
 
 use backpass_kernels::Unary;
 
+use super::Sigmoid;
 use super::elementwise::info;
 use super::{Category, Info, Slope, Steps, UnaryFunction, Value};
 use crate::builder::Expr;
-use super::Sigmoid;
 
 /// Sigmoid-weighted linear unit, or swish: `x / (1 + e^-x)`.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Silu;
 
 impl UnaryFunction for Silu {
-    const INFO: Info = info("silu", 1, Category::Activation, "x / (1 + e^-x)", "sigmoid-weighted linear unit, or swish", "Elfwing, Uchibe and Doya 2018");
+    const INFO: Info = info(
+        "silu",
+        1,
+        Category::Activation,
+        "x / (1 + e^-x)",
+        "sigmoid-weighted linear unit, or swish",
+        "Elfwing, Uchibe and Doya 2018",
+    );
 
     fn value(&self, x: f64) -> f64 {
         x * Sigmoid.value(x)

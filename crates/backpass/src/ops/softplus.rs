@@ -11,7 +11,8 @@ use crate::builder::Expr;
 pub struct Softplus;
 
 impl UnaryFunction for Softplus {
-    const INFO: Info = info("softplus", 1, Category::Activation, "ln(1 + e^x)", "smooth rectifier", "Dugas et al. 2001");
+    const INFO: Info =
+        info("softplus", 1, Category::Activation, "ln(1 + e^x)", "smooth rectifier", "Dugas et al. 2001");
 
     fn value(&self, x: f64) -> f64 {
         if x > 0.0 { x + (-x).exp().ln_1p() } else { x.exp().ln_1p() }

@@ -11,7 +11,8 @@ use crate::builder::Expr;
 pub struct Step;
 
 impl UnaryFunction for Step {
-    const INFO: Info = info("step", 1, Category::Activation, "x > 0 ? 1 : 0", "binary neuron", "McCulloch and Pitts 1943");
+    const INFO: Info =
+        info("step", 1, Category::Activation, "x > 0 ? 1 : 0", "binary neuron", "McCulloch and Pitts 1943");
 
     fn value(&self, x: f64) -> f64 {
         if x.is_nan() { x } else { f64::from(u8::from(x > 0.0)) }

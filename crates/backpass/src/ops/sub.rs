@@ -9,14 +9,7 @@ use super::{Cotangent, Vjp};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Sub;
 
-binary_operator!(
-    Sub,
-    infix("sub", "-", "a - b", "difference"),
-    |[a, b]| a - b,
-    Binary::Sub,
-    vjp,
-    pairs()
-);
+binary_operator!(Sub, infix("sub", "-", "a - b", "difference"), |[a, b]| a - b, Binary::Sub, vjp, pairs());
 
 fn vjp<'b>(v: &Vjp<'_, 'b>) -> Vec<Cotangent<'b>> {
     vec![Cotangent::Of(v.cotangent), Cotangent::Of(-v.cotangent)]

@@ -1,7 +1,9 @@
 //! `sum`.
 
 use super::reduction::{self, restore};
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Operator, Sample, Shape,
+};
 use super::{ShapeError, Vjp, elementwise::info};
 
 /// The sum along an axis.

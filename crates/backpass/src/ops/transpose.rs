@@ -1,6 +1,8 @@
 //! `transpose`.
 
-use super::{Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Move, Operator, Sample};
+use super::{
+    Array, Attribute, AttributeError, Attributes, Category, Cotangent, Info, Lowering, Move, Operator, Sample,
+};
 use super::{Shape, ShapeError, Vjp, elementwise::info};
 use crate::array::dense_strides;
 

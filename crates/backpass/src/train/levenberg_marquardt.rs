@@ -22,6 +22,8 @@ use crate::train::{Dataset, Epoch, StopReason, TrainError, TrainOptions, TrainRe
 
 /// The matrix has a row and a column for each parameter.
 const MOST_PARAMETERS: usize = 4000;
+/// Numbers of the Jacobian, which is kept while the matrix is built: 1 GiB.
+const MOST_DERIVATIVES: usize = 1 << 27;
 /// Less damping than this is none, and could not grow again.
 const LEAST_DAMPING: f64 = 1e-15;
 /// Under more damping than this no step is left.
@@ -30,6 +32,20 @@ const MOST_DAMPING: f64 = 1e20;
 const NOISE: f64 = 1e-12;
 /// A step that changes every parameter by less than this share is the last.
 const SMALLEST_STEP: f64 = 1e-12;
+
+/// Fails where the matrix or the Jacobian is too large to be kept.
+fn room<D: Real>(network: &Network, data: &Dataset<D>) -> Result<(), TrainError> {
+    let parameters = network.parameter_count();
+    let derivatives = parameters.saturating_mul(data.rows()).saturating_mul(network.outputs());
+    let limits = [
+        ("parameters", parameters, MOST_PARAMETERS),
+        ("derivatives (parameters times rows times outputs)", derivatives, MOST_DERIVATIVES),
+    ];
+    match limits.into_iter().find(|(_, found, most)| found > most) {
+        Some((what, found, most)) => Err(TrainError::Curvature { what, found, most }),
+        None => Ok(()),
+    }
+}
 
 /// The curvature as a function of the parameters.
 struct Curvature {
@@ -49,11 +65,7 @@ impl Curvature {
         options: &TrainOptions,
         pool: Arc<Pool>,
     ) -> Result<Self, TrainError> {
-        let (rows, found) = (data.rows(), network.parameter_count());
-        if found > MOST_PARAMETERS {
-            let option = "the number of parameters for `levenberg_marquardt`";
-            return Err(TrainError::Option { option, found: found as f64, expected: "at most 4000" });
-        }
+        let rows = data.rows();
         let plan = compile(&curvature_graph(network, data.targets, &options.loss)?, &CompileOptions::rows(rows))?;
         let mut session = Session::new(Arc::new(plan), pool)?;
         set_weights(&mut session, &network.weights)?;
@@ -67,8 +79,8 @@ impl Curvature {
         Ok(Curvature { session, parameters, output_change, slope_change, rows, l2: options.penalty.l2 })
     }
 
-    /// The matrix at a point, row-major.
-    fn at(&mut self, x: &[f64]) -> Vec<f64> {
+    /// The matrix at a point, row-major. `None` where it is halted before it is complete.
+    fn at(&mut self, x: &[f64], halted: impl Fn() -> bool) -> Option<Vec<f64>> {
         set_parameters(&mut self.session, self.parameters.iter().map(|(p, _)| p), x);
         let (n, rows) = (x.len(), self.rows);
         let (mut matrix, mut changes) = (vec![0.0; n * n], Vec::with_capacity(n));
@@ -77,6 +89,9 @@ impl Curvature {
         }
         for (parameter, direction) in &self.parameters {
             for element in 0..self.session.read(direction, 0).len() {
+                if halted() {
+                    return None;
+                }
                 self.session.write(direction, 0)[element] = 1.0;
                 self.session.run(rows);
                 self.session.write(direction, 0)[element] = 0.0;
@@ -93,13 +108,14 @@ impl Curvature {
                 }
             }
         }
-        matrix
+        Some(matrix)
     }
 }
 
 /// The estimated covariance of fitted parameters, in the order of their names: the inverse of the summed curvature, for the
 /// squared error with the variance of the residuals, else that of a maximum likelihood estimate. `None` where the rows do
-/// not determine every parameter, with a penalty, and for a loss that is no likelihood.
+/// not determine every parameter, with a penalty, for a loss that is no likelihood, and where `levenberg_marquardt` would
+/// refuse the problem as too large.
 pub fn covariance<D: Real>(
     network: &Network,
     data: &Dataset<D>,
@@ -109,7 +125,7 @@ pub fn covariance<D: Real>(
     data.check(network, &options.loss)?;
     let (rows, n, numbers) = (data.rows() as f64, network.parameter_count() as f64, data.y.len() as f64);
     let variance = match options.loss {
-        _ if options.penalty.l1 > 0.0 || options.penalty.l2 > 0.0 => None,
+        _ if options.penalty.l1 > 0.0 || options.penalty.l2 > 0.0 || room(network, data).is_err() => None,
         Loss::Squared(_) if numbers > n => {
             let pool = pool(options.threads)?;
             let loss =
@@ -122,7 +138,8 @@ pub fn covariance<D: Real>(
     let Some(variance) = variance else { return Ok(None) };
     let x: Vec<f64> = network.weights.values().flat_map(|w| w.data().to_vec()).collect();
     let n = x.len();
-    let matrix = Curvature::new(network, data, options, pool(options.threads)?)?.at(&x);
+    let mut curvature = Curvature::new(network, data, options, pool(options.threads)?)?;
+    let Some(matrix) = curvature.at(&x, || false) else { return Ok(None) };
     let Some((factor, scale)) = scaled_cholesky(&matrix, &diagonal(&matrix, n), 0.0) else { return Ok(None) };
     let mut inverse = vec![0.0; n * n];
     for column in 0..n {
@@ -197,6 +214,7 @@ pub(super) fn train<D: Real>(
     pool: Arc<Pool>,
     observe: &mut dyn FnMut(&Epoch),
 ) -> Result<TrainReport, TrainError> {
+    room(network, data)?;
     let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
     let mut curvature = Curvature::new(network, data, options, Arc::clone(&pool))?;
     let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
@@ -208,20 +226,20 @@ pub(super) fn train<D: Real>(
     let mut d = vec![0.0; point.x.len()];
     let mut stop = None;
     'epochs: for _ in 0..options.epochs {
-        let matrix = curvature.at(&point.x);
+        let Some(matrix) = curvature.at(&point.x, || monitor.halted().is_some()) else {
+            stop = monitor.halted();
+            break;
+        };
         d.iter_mut().zip(diagonal(&matrix, point.x.len())).for_each(|(d, now)| *d = now.max(*d));
-        let mut growth = 2.0;
+        let (mut growth, noise) = (2.0, NOISE * point.value().abs());
         let next = loop {
             if let Some((change, promise)) = step(&point, &matrix, &d, damping) {
                 let next = objective.at(point.x.iter().zip(&change).map(|(x, c)| x + c).collect(), 1.0);
                 let gain = point.value() - next.value();
                 let small = change.iter().zip(&next.x).all(|(c, x)| c.abs() <= SMALLEST_STEP * x.abs());
                 // Where the value is noise, the gradient still tells.
-                let better = if promise > NOISE * point.value() {
-                    gain > 0.0
-                } else {
-                    scaled_gradient(&next, &d) < scaled_gradient(&point, &d)
-                };
+                let better =
+                    if promise > noise { gain > 0.0 } else { scaled_gradient(&next, &d) < scaled_gradient(&point, &d) };
                 if better && next.is_finite() {
                     let change = (1.0 - (2.0 * gain / promise - 1.0).powi(3)).clamp(1.0 / 3.0, 2.0);
                     damping = (damping * change).max(LEAST_DAMPING);
@@ -230,7 +248,7 @@ pub(super) fn train<D: Real>(
                     }
                     break next;
                 }
-                if small || promise <= NOISE * point.value() {
+                if small || promise <= noise {
                     stop = Some(StopReason::Converged { gradient: point.flatness() });
                     break 'epochs;
                 }

@@ -143,6 +143,18 @@ pub enum TrainError {
         /// The name of the optimiser.
         optimizer: &'static str,
     },
+    /// A problem whose curvature takes too much memory.
+    #[error(
+        "`levenberg_marquardt` takes at most {most} {what}, found {found}\nhelp: choose `lbfgs`, which keeps neither"
+    )]
+    Curvature {
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// The limit.
+        most: usize,
+    },
     /// A parameter of the loss, optimiser or schedule outside its range.
     #[error(transparent)]
     Spec(#[from] SpecError),
