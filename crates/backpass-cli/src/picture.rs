@@ -6,7 +6,7 @@ use std::path::Path;
 use backpass::view::View;
 use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::theme::Theme;
-use backpass_draw::{dot, html, png, tex, text};
+use backpass_draw::{dot, html, png, repeat_given, tex, text};
 use backpass_tabular::{check_writable, write_file};
 
 use crate::choice::choice;
@@ -63,15 +63,16 @@ impl Picture {
         }
         let options = SvgOptions { digits, theme: self.theme, ..SvgOptions::default() };
         let words = text::Options { digits, ..text::Options::default() };
+        let drawn = repeat_given(view);
         match extension(path).as_str() {
             "html" | "htm" => self.write(path, html(view, &options).as_bytes()),
-            "dot" | "gv" => self.write(path, dot(view, &options).as_bytes()),
-            "tex" => self.write(path, tex(view, &options).as_bytes()),
+            "dot" | "gv" => self.write(path, dot(&drawn, &options).as_bytes()),
+            "tex" => self.write(path, tex(&drawn, &options).as_bytes()),
             "txt" if view.nodes.iter().all(|node| node.value.is_none()) => {
                 self.write(path, text::outline(view).as_bytes())
             }
             "txt" => self.write(path, text::table(view, &words).as_bytes()),
-            _ => self.vector(&svg(view, &options)),
+            _ => self.vector(&svg(&drawn, &options)),
         }
     }
 

@@ -178,6 +178,31 @@ fn pictures_are_written_in_every_form() {
 }
 
 #[test]
+fn folded_neurons_show_products_and_broadcasts_say_that_they_are_summed() {
+    let folder = Folder::new();
+    let table = ok(&folder, &[&["explain"][..], &NEURON, &["--level", "neuron"]].concat());
+    assert!(table.contains("x · 0.5 = 0.5") && table.contains("y · 0.25 = -0.5"), "{table}");
+    let table = ok(&folder, &["explain", "sum(X + b)", "X=[[1,2],[3,4]]", "b=[1,2]"]);
+    assert!(table.contains("∂L/∂b = ∂L/∂v1, summed to 2"), "{table}");
+    let outline = ok(&folder, &["draw", "sum(relu(X @ W))", "X=[[1,-2]]", "W=[[1,2],[3,4]]", "--level", "layer"]);
+    assert!(outline.contains("X  array : 1×2"), "{outline}");
+}
+
+#[test]
+fn shared_parameters_do_not_make_large_pictures_slow() {
+    let folder = Folder::new();
+    let mut chain = "a0 = x*w0\n".to_string();
+    for i in 1..98 {
+        chain += &format!("a{i} = tanh(a{}*w{} + b{})\n", i - 1, i % 5, i % 3);
+    }
+    folder.write("chain.txt", chain);
+    ok(&folder, &["draw", "chain.txt", "-o", "chain.svg"]);
+    ok(&folder, &["draw", "chain.txt", "-o", "chain.png"]);
+    let drawn = std::fs::read_to_string(folder.path("chain.svg")).unwrap();
+    assert!(drawn.matches("class=\"node").count() > 400);
+}
+
+#[test]
 fn a_models_row_shows_what_predict_computes() {
     let folder = Folder::new();
     folder.ok("generate moons --rows 120 -o moons.csv");

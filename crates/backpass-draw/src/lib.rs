@@ -7,6 +7,7 @@ mod layout;
 pub mod number;
 pub mod plot;
 pub mod png;
+mod repeat;
 #[cfg(test)]
 mod samples;
 pub mod svg;
@@ -19,6 +20,7 @@ pub use dot::dot;
 pub use html::html;
 pub use layout::Direction;
 pub use png::png;
+pub use repeat::repeat_given;
 pub use svg::{SvgOptions, svg};
 pub use tex::tex;
 pub use theme::Theme;

@@ -38,14 +38,18 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// The picture in pixels: `width` pixels across where given, `scale` pixels for each unit of the SVG otherwise.
+/// The picture in pixels: `width` pixels across where given, otherwise `scale` pixels for each unit of the SVG, or less if
+/// that would be too large.
 ///
 /// # Errors
 /// When `svg` is not well-formed or the picture is too large.
 pub fn png(svg: &str, width: Option<u32>, scale: f32) -> Result<Vec<u8>, PngError> {
     let options = usvg::Options { fontdb: FONTS.clone(), font_family: "DejaVu Sans".into(), ..Default::default() };
     let tree = usvg::Tree::from_str(svg, &options)?;
-    let scale = width.map_or(scale, |pixels| pixels as f32 / tree.size().width());
+    // Without a width asked for, a large picture is made as large as it can be.
+    let largest = LARGEST / tree.size().width().max(tree.size().height());
+    let scale =
+        width.map_or(if scale > largest { largest } else { scale }, |pixels| pixels as f32 / tree.size().width());
     let (width, height) = ((tree.size().width() * scale).round(), (tree.size().height() * scale).round().max(1.0));
     let too_large = || PngError::Size { width, height };
     if !(1.0..=LARGEST).contains(&width) || height > LARGEST {

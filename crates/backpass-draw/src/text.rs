@@ -178,6 +178,9 @@ fn locals(view: &View, edge: &ViewEdge, siblings: &[usize], options: &Options) -
         let product = format!("{} · {}", from.name, number::number(weight, options.digits));
         said.push(equation([Some(product), shown(edge.value.as_ref(), options)]));
     }
+    if from.role == Role::More && edge.value.is_some() {
+        said.push(equation([Some(from.name.clone()), shown(edge.value.as_ref(), options)]));
+    }
     if from.role == Role::Constant {
         return said;
     }

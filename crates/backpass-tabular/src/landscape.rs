@@ -26,7 +26,7 @@ pub enum LandscapeError {
     /// A model with other inputs than a plot has axes.
     #[error(
         "the model reads {found}; {what} needs {wanted} that holds numbers\n\
-         help: train a model on such columns only, for instance with --ignore for the others"
+         help: train a model on such columns only, for instance with --drop for the others"
     )]
     Inputs {
         /// What was to be made.

@@ -24,7 +24,8 @@ use crate::subject::{Formula, Subject};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Draw {
-    /// A formula, a file with definitions, - for standard input, or models written by train
+    /// A formula, a file with definitions, or - for standard input, with values that give its names their sizes; or models
+    /// written by train
     #[arg(value_name = "FORMULA|FILE|MODEL", required_unless_present_any = ["activation", "activations", "inits"])]
     subjects: Vec<String>,
 
@@ -100,12 +101,15 @@ impl Draw {
         if self.plot.any() {
             return self.plots(talk);
         }
-        let [subject] = &self.subjects[..] else {
-            return Err(Failure::usage("one thing is drawn at a time; several models go with --history"));
+        let Some((subject, values)) = self.subjects.split_first() else {
+            return Err(Failure::usage("there is nothing to draw\nhelp: give a formula, a file or a model"));
         };
         let view = match Subject::new(subject)? {
-            Subject::Text(source) => self.formula(&source)?,
-            Subject::Model(model) => self.model(&model, subject)?,
+            Subject::Text(source) => self.formula(&source, values)?,
+            Subject::Model(model) if values.is_empty() => self.model(&model, subject)?,
+            Subject::Model(_) => {
+                return Err(Failure::usage("one thing is drawn at a time; several models go with --history"));
+            }
         };
         self.show(&view)
     }
@@ -115,9 +119,9 @@ impl Draw {
         if self.picture.output.is_none() { output::print(text::outline(view)) } else { Ok(()) }
     }
 
-    fn formula(&self, source: &str) -> Result<View, Failure> {
+    fn formula(&self, source: &str, values: &[String]) -> Result<View, Failure> {
         let level = self.detail.level_of_formula()?;
-        let formula = Formula::new(source, &[], self.of.as_deref())?;
+        let formula = Formula::new(source, values, self.of.as_deref())?;
         let mut graph = formula.graph;
         graph.set_outputs(vec![(graph.outputs().last().map_or("result".to_string(), |o| o.0.clone()), formula.result)]);
         let graph = if level == Level::Operator { graph } else { recognise(&graph) };

@@ -298,6 +298,8 @@ impl Explain {
             (level, None) => explanation.view(&self.detail.folding(level), digits),
         };
         view.title = format!("{}, row {} of {}", self.subject, self.row, data.display());
+        view.notes
+            .push(format!("The model predicts {}; derivatives are those of {}.", explained.prediction, explained.of));
         if self.json {
             self.picture.draw(&view, digits)?;
             return self.document(shown, &view, &[None, None]);
@@ -330,6 +332,7 @@ impl Explain {
                 "shape": node.shape,
                 "value": optional(&node.value),
                 "local": edges.iter().map(|e| optional(&e.local)).collect::<Vec<_>>(),
+                "taken": edges.iter().map(|e| optional(&e.value)).collect::<Vec<_>>(),
                 "flow": edges.iter().map(|e| optional(&e.gradient)).collect::<Vec<_>>(),
                 "grad": optional(&node.gradient),
                 "notes": node.notes,
@@ -341,6 +344,7 @@ impl Explain {
             "value": nested(explanation.value(explanation.result())),
             "gradients": gradients,
             "nodes": view.nodes.iter().enumerate().map(node).collect::<Vec<_>>(),
+            "notes": view.notes,
         });
         for (name, blocks) in ["jacobian", "hessian"].iter().zip(blocks) {
             if let Some(blocks) = blocks {

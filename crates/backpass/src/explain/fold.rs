@@ -398,7 +398,7 @@ impl Maker<'_> {
                     to: place[&to],
                     operand,
                     weight,
-                    value: self.numbers.map(|explanation| explanation.value(self.names.face(source)).clone()),
+                    value: self.numbers.map(|e| e.value(self.names.face(source)).map(|v| v * weight.unwrap_or(1.0))),
                     rule: rule.formula,
                     local: rule.local,
                     gradient,

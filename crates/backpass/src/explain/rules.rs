@@ -9,7 +9,7 @@ use crate::ops::{Cotangent, Op, Vjp};
 use crate::passes::{dce, fold, is_map, simplify};
 use crate::shape::Shape;
 use crate::text::expression;
-use crate::view::number;
+use crate::view::{number, shape};
 
 /// The derivative of a node with respect to one operand.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +58,12 @@ impl Explanation {
                 _ if simple => format!("{} ⊙ {formula}", small.gradient()),
                 _ => format!("{} ⊙ ({formula})", small.gradient()),
             };
+            let (arg, all) = (self.value(names.root(node.args[operand])), self.value(id));
+            if arg.len() < all.len() {
+                // What was repeated forward is summed backward.
+                let sizes = if arg.shape().is_empty() { "one number".to_string() } else { shape(arg.shape()) };
+                formula = format!("{formula}, summed to {sizes}");
+            }
         }
         Rule { formula, local: is_local.then(local).flatten() }
     }
