@@ -111,6 +111,7 @@ fn options_differ_clearly_and_one_is_right(exercise: &Exercise) {
         }
         let letter = ["a", "B", "c", "D"][i];
         let mark = exercise.mark(&exercise.read(letter).unwrap());
+        assert_eq!(exercise.mark(&exercise.read(&format!(" {letter}) ")).unwrap()), mark);
         match &a.mistake {
             None => assert_eq!(mark, Mark::Right, "{}", what(exercise)),
             Some(mistake) => {
@@ -120,7 +121,7 @@ fn options_differ_clearly_and_one_is_right(exercise: &Exercise) {
                 assert!(words.hint.ends_with(['?', '.']), "{words:?}");
             }
         }
-        let typed = exercise.read(&exercise.write(&a.value)).unwrap();
+        let typed = exercise.read(&exercise.write(&a.value).replace('-', "−")).unwrap();
         assert_eq!(exercise.mark(&typed), mark, "{}", what(exercise));
     }
 }

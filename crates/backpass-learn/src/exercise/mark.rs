@@ -28,8 +28,11 @@ pub struct AnswerError {
 impl Exercise {
     /// Reads an answer: the letter of an option, a number, an array `[[1, 2], [3, 4]]`, or sizes `2x3`.
     pub fn read(&self, text: &str) -> Result<Array, AnswerError> {
-        let text = text.trim();
-        let letter = "ABCD".find(&text.to_uppercase()).filter(|_| text.len() == 1);
+        // Pictures set a minus sign where a keyboard has a hyphen, and sheets put a bracket or slash after a letter.
+        let plain = text.replace('−', "-");
+        let text = plain.trim();
+        let bare = text.trim_end_matches([')', '/', '.']);
+        let letter = "ABCD".find(&bare.to_uppercase()).filter(|_| bare.len() == 1);
         let read = match letter {
             Some(index) => Some(self.options[index].value.clone()),
             None if self.is_about_sizes() && !text.starts_with('[') => read_sizes(text),
