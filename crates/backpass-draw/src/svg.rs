@@ -12,9 +12,7 @@ use backpass::Array;
 use backpass::view::{View, ViewEdge, ViewNode};
 
 use crate::font;
-use crate::layout::{
-    self, Direction, Frame, Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route, Style,
-};
+use crate::layout::{self, Direction, Frame, Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route};
 use crate::number;
 use crate::theme::{self, Theme, Tint};
 
@@ -122,16 +120,6 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-fn class(style: Style) -> &'static str {
-    match style {
-        Style::Name => "name",
-        Style::Forward => "forward",
-        Style::Backward => "backward",
-        Style::Local => "local",
-        Style::Quiet => "quiet",
-    }
-}
-
 fn anchor(link: Link) -> String {
     match link {
         Link::Edge(index) => format!(r#" data-edge="{index}""#),
@@ -207,7 +195,7 @@ impl Out {
     }
 
     fn label(&mut self, label: &Label, extra: &str, data: &str) {
-        let class = [class(label.text.style), extra].join(" ");
+        let class = [label.text.style.class(), extra].join(" ");
         self.push(&format!(
             r#"<text class="{}" x="{}" y="{}"{data}>{}</text>"#,
             class.trim_end(),

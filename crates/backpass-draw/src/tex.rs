@@ -61,7 +61,7 @@ impl Out {
             );
         };
         for style in [Style::Name, Style::Forward, Style::Backward, Style::Local, Style::Quiet] {
-            define(class(style), palette.text(style));
+            define(style.class(), palette.text(style));
         }
         let lines = [
             ("page", palette.page),
@@ -138,7 +138,7 @@ impl Out {
 
     fn text(&mut self, text: &Text, centre: Point, ground: &str) {
         if !text.text.trim().is_empty() {
-            let (class, size) = (class(text.style), short(text.style.size() * UNIT));
+            let (class, size) = (text.style.class(), short(text.style.size() * UNIT));
             let font = format!("\\fontsize{{{size}bp}}{{{size}bp}}\\selectfont");
             let _ = writeln!(
                 self.0,
@@ -147,16 +147,6 @@ impl Out {
                 math(&text.text)
             );
         }
-    }
-}
-
-fn class(style: Style) -> &'static str {
-    match style {
-        Style::Name => "name",
-        Style::Forward => "forward",
-        Style::Backward => "backward",
-        Style::Local => "local",
-        Style::Quiet => "quiet",
     }
 }
 

@@ -196,6 +196,12 @@ pub(crate) fn is_map(graph: &Graph, node: &Node) -> bool {
     node.op.lower(&shapes, &node.shape) == Lowering::Map
 }
 
+/// A graph for people to read as a formula: constants computed, algebra simplified, dead nodes gone. What simplifying
+/// makes constant is computed in a second round.
+pub fn for_people(graph: &Graph) -> Graph {
+    dce(&simplify(&fold(&simplify(&fold(graph)))))
+}
+
 /// Puts an explicit broadcast where an elementwise operand repeats in a way that kernels do not read, and a copy where a
 /// result would alias a parameter that the step overwrites. Compilation needs it; it is not an optimisation.
 pub(crate) fn legalise(graph: &Graph) -> Graph {

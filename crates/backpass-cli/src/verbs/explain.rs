@@ -8,7 +8,7 @@ use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, d
 use backpass::graph::Graph;
 use backpass::interpret::InterpretError;
 use backpass::ops::Op;
-use backpass::passes::{dce, fold, simplify};
+use backpass::passes::for_people;
 use backpass::text::expression;
 use backpass::view::{Level, View, ViewNode, shape};
 use backpass_draw::text;
@@ -242,7 +242,7 @@ impl Explain {
             builder.output(&format!("∂/∂{name}"), slope);
         }
         let graph = builder.finish().map_err(Failure::usage)?;
-        let graph = dce(&simplify(&fold(&simplify(&fold(&graph)))));
+        let graph = for_people(&graph);
         let lines = names.iter().filter_map(|name| {
             let slope = graph.output(&format!("∂/∂{name}"))?;
             Some(format!("∂/∂{name} = {}\n", expression(&graph, slope, FORMULA_DEPTH)))

@@ -24,6 +24,17 @@ pub(crate) enum Style {
 }
 
 impl Style {
+    /// Its name in style sheets.
+    pub fn class(self) -> &'static str {
+        match self {
+            Style::Name => "name",
+            Style::Forward => "forward",
+            Style::Backward => "backward",
+            Style::Local => "local",
+            Style::Quiet => "quiet",
+        }
+    }
+
     /// The size of the font.
     pub fn size(self) -> f64 {
         match self {

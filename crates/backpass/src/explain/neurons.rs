@@ -5,6 +5,7 @@
 
 use super::Explanation;
 use super::notes::unit_note;
+use super::steps::bracketed;
 use crate::array::Array;
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::nn::Weights;
@@ -480,7 +481,7 @@ impl Sheet<'_> {
         let digits = self.options.digits;
         let item = |array: &Option<Array>| array.as_ref().and_then(Array::item);
         let text = |value: Option<f64>| value.map_or("?".to_string(), |v| number(v, digits));
-        let bracketed = |v: f64| if v < 0.0 { format!("({})", number(v, digits)) } else { number(v, digits) };
+        let bracketed = |v: f64| bracketed(v, digits);
         let list = |mut terms: Vec<String>| {
             if terms.len() > TERMS {
                 terms.truncate(TERMS);

@@ -6,7 +6,7 @@ use crate::builder::{Builder, Expr};
 use crate::graph::{Graph, NodeId};
 use crate::interpret::interpret;
 use crate::ops::{Cotangent, Op, Vjp};
-use crate::passes::{dce, fold, is_map, simplify};
+use crate::passes::{for_people, is_map};
 use crate::shape::Shape;
 use crate::text::expression;
 use crate::view::{number, shape};
@@ -111,7 +111,7 @@ impl Small<'_> {
     }
 
     fn text(&self, graph: &Graph) -> String {
-        let graph = dce(&simplify(&fold(&simplify(&fold(graph)))));
+        let graph = for_people(graph);
         let Some(rule) = graph.output("rule") else { return String::new() };
         let names = self.names;
         // Repeated or not, one number is one number.

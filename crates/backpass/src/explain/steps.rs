@@ -74,11 +74,7 @@ impl Speaker<'_> {
                 let local = edge.local.as_ref().and_then(|v| v.item()).unwrap_or(f64::NAN);
                 let above = to.gradient.as_ref().and_then(|v| v.item()).unwrap_or(f64::NAN);
                 symbols.push(format!("{}·∂{}/∂{}", of(&to.name), to.name, node.name));
-                let bracketed = |v: f64| match number(v, self.digits) {
-                    text if text.starts_with('-') => format!("({text})"),
-                    text => text,
-                };
-                numbers.push(format!("{}·{}", bracketed(above), bracketed(local)));
+                numbers.push(format!("{}·{}", bracketed(above, self.digits), bracketed(local, self.digits)));
             }
             parts.extend([symbols.join(" + "), numbers.join(" + ")]);
         } else if !edges.is_empty() {
@@ -93,5 +89,13 @@ impl Speaker<'_> {
         parts.push(array(gradient, self.digits));
         parts.dedup();
         parts.join(" = ")
+    }
+}
+
+/// A number as a factor or term: in brackets where it is negative.
+pub(super) fn bracketed(value: f64, digits: usize) -> String {
+    match number(value, digits) {
+        text if text.starts_with('-') => format!("({text})"),
+        text => text,
     }
 }
