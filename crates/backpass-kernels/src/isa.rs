@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::Real;
+use crate::simd::Simd;
+
 /// An instruction set for which the kernels are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
@@ -37,8 +40,7 @@ impl Isa {
         &ALL[..=Self::detect() as usize]
     }
 
-    /// Makes all later kernel calls of the process use this instruction set, except
-    /// [`matmul`](crate::matmul), which always uses the best; for tests.
+    /// Makes all later kernel calls of the process use this instruction set; for tests.
     ///
     /// # Panics
     ///
@@ -91,4 +93,35 @@ fn avx2(task: impl Task) {
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 fn avx512(task: impl Task) {
     task.run();
+}
+
+/// A computation in vector registers, compiled for each instruction set; see [`Task`].
+pub(crate) trait VectorTask<T> {
+    fn run<S: Simd<Element = T>>(self);
+}
+
+/// Runs a task with the registers of the current instruction set.
+#[inline]
+pub(crate) fn dispatch_vectors<T: Real>(task: impl VectorTask<T>) {
+    match Isa::current() {
+        // SAFETY: `current` is never more than the machine has.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512_vectors(task) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2_vectors(task) },
+        _ => task.run::<T::Portable>(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2_vectors<T: Real>(task: impl VectorTask<T>) {
+    task.run::<T::Avx2>();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn avx512_vectors<T: Real>(task: impl VectorTask<T>) {
+    task.run::<T::Avx512>();
 }

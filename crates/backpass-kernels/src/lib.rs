@@ -2,7 +2,8 @@
 //!
 //! This crate knows nothing of graphs or tensors, and it is the only one of the workspace that
 //! uses `unsafe`. Its results depend on the shapes and the values alone, never on the number of
-//! threads; outside [`matmul`] they do not depend on the instruction set either.
+//! threads; outside [`matmul`] they do not depend on the instruction set either, and there only on whether it has
+//! fused multiply-adds.
 
 mod arena;
 mod copy;
@@ -13,17 +14,19 @@ pub mod math;
 mod matmul;
 pub mod philox;
 mod pool;
+mod product;
 mod program;
 mod real;
 mod reduce;
 mod shards;
+mod simd;
 
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
 pub use copy::{MAX_DIMS, copy_strided};
 pub use index::{gather_rows, one_hot};
 pub use isa::Isa;
 pub use map::{Layout, Operand, Source, map};
-pub use matmul::{MatmulDims, matmul};
+pub use matmul::{MatmulDims, Right, matmul, pack, packed_len};
 pub use pool::Pool;
 pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unary};
 pub use real::Real;

@@ -11,7 +11,7 @@
 
 pub(crate) use sealed::Math;
 
-use crate::Real;
+use crate::{Real, simd};
 
 /// Evaluates a polynomial, lowest coefficient first.
 macro_rules! horner {
@@ -20,8 +20,19 @@ macro_rules! horner {
 }
 
 mod sealed {
+    use crate::simd::Simd;
+
     /// What the two element types do differently.
     pub trait Math: Sized {
+        /// The registers of AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        type Avx512: Simd<Element = Self>;
+        /// The registers of AVX2.
+        #[cfg(target_arch = "x86_64")]
+        type Avx2: Simd<Element = Self>;
+        /// The registers of every machine.
+        type Portable: Simd<Element = Self>;
+
         const NAN: Self;
         const INFINITY: Self;
         /// 1.5·2^p for a fraction of p bits.
@@ -55,20 +66,6 @@ mod sealed {
         fn cos(self) -> Self;
         fn atan2(self, x: Self) -> Self;
         fn pow(self, y: Self) -> Self;
-
-        /// c = a·b + beta·c by one thread, for a of m×k and b of k×n; the matrices are pointers
-        /// with the strides of their rows and columns. With a beta of zero c is not read.
-        ///
-        /// # Safety
-        ///
-        /// The matrices lie in readable memory, c in writable memory apart from the others.
-        unsafe fn gemm(
-            mnk: [usize; 3],
-            a: (*const Self, usize, usize),
-            b: (*const Self, usize, usize),
-            beta: Self,
-            c: (*mut Self, usize, usize),
-        );
     }
 }
 
@@ -77,6 +74,12 @@ macro_rules! common {
         $t:ident, $bits:ident, $int:ident, sqrt_half: $sqrt_half:literal,
         libm: $sin:ident, $cos:ident, $atan2:ident, $pow:ident
     ) => {
+        #[cfg(target_arch = "x86_64")]
+        type Avx512 = simd::Avx512<$t>;
+        #[cfg(target_arch = "x86_64")]
+        type Avx2 = simd::Avx2<$t>;
+        type Portable = simd::Portable<$t>;
+
         const NAN: $t = $t::NAN;
         const INFINITY: $t = $t::INFINITY;
         const MAGIC: $t = 1.5 / $t::EPSILON;
@@ -135,37 +138,6 @@ macro_rules! common {
 
         fn pow(self, y: $t) -> $t {
             libm::$pow(self, y)
-        }
-
-        unsafe fn gemm(
-            [m, n, k]: [usize; 3],
-            (a, a_row, a_column): (*const $t, usize, usize),
-            (b, b_row, b_column): (*const $t, usize, usize),
-            beta: $t,
-            (c, c_row, c_column): (*mut $t, usize, usize),
-        ) {
-            let [a_row, a_column, b_row, b_column, c_row, c_column] =
-                [a_row, a_column, b_row, b_column, c_row, c_column].map(|stride| stride as isize);
-            // SAFETY: the caller's promise.
-            unsafe {
-                gemmkit::gemm_unchecked(
-                    m,
-                    k,
-                    n,
-                    1.0,
-                    a,
-                    a_row,
-                    a_column,
-                    b,
-                    b_row,
-                    b_column,
-                    beta,
-                    c,
-                    c_row,
-                    c_column,
-                    gemmkit::Parallelism::Serial,
-                )
-            }
         }
     };
 }

@@ -2,20 +2,17 @@
 
 use std::ops::Range;
 
+use crate::isa::dispatch_vectors;
+use crate::product::{self, Block, PANEL, Pack, ROWS, Strided, UNIT};
 use crate::shards::Shards;
 use crate::{Pool, Real};
 
-/// The largest depth of one pass. Below it the engine adds the products of an element in plain
-/// order, whatever the tile around it.
-const DEPTH: usize = 512;
 /// Products of fewer multiplications than this are not worth two threads.
-const SERIAL: usize = 1 << 20;
-/// The most rows of a tile: with fewer, packing a transposed b costs too much.
-const ROWS: usize = 144;
-/// The most columns of a tile.
-const COLUMNS: usize = 64;
-/// Tiles begin at multiples of these, the height and width of the engine's own tiles.
-const UNIT: [usize; 2] = [12, 32];
+const SERIAL: usize = 1 << 18;
+/// The most columns of a block: its part of the right matrix stays in the second cache.
+const COLUMNS: usize = 4 * PANEL;
+/// Blocks for each thread, so that none waits long for the last.
+const SHARE: usize = 4;
 
 /// The shape of a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +25,57 @@ pub struct MatmulDims {
     pub k: usize,
     /// Whether a is stored transposed, as k×m.
     pub transpose_a: bool,
-    /// Whether b is stored transposed, as n×k.
-    pub transpose_b: bool,
 }
 
-/// `c = op(a)·op(b)`, or `c += op(a)·op(b)` if `accumulate`, where `op` transposes as `dims` say;
-/// all matrices are dense and row-major, and `op(a)` is m×k, `op(b)` is k×n, `c` is m×n.
+/// The right factor of a product.
+#[derive(Clone, Copy, Debug)]
+pub enum Right<'a, T> {
+    /// k×n, row by row.
+    Rows(&'a [T]),
+    /// As [`pack`] left it.
+    Packed(&'a [T]),
+}
+
+/// The elements that [`pack`] writes for a matrix of k×n.
+pub fn packed_len(k: usize, n: usize) -> usize {
+    k * n.next_multiple_of(UNIT)
+}
+
+/// Lays `b`, k×n or stored transposed as n×k, out in the order in which [`matmul`] reads it. It pays when the left factor
+/// has more than a few rows.
 ///
 /// # Panics
 ///
 /// If a slice has not the length of its matrix.
-pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: &[T], c: &mut [T], accumulate: bool) {
-    let MatmulDims { m, n, k, .. } = dims;
-    assert_eq!(Some(a.len()), m.checked_mul(k), "a has a wrong length");
+pub fn pack<T: Real>(pool: &Pool, k: usize, n: usize, b: &[T], transposed: bool, to: &mut [T]) {
     assert_eq!(Some(b.len()), k.checked_mul(n), "b has a wrong length");
+    assert_eq!(to.len(), packed_len(k, n), "the packed b has a wrong length");
+    let to = Shards::new(to);
+    let part = |panels: Range<usize>| {
+        dispatch_vectors(Pack { b, transposed, k, n, to: to.as_ptr(), panels });
+    };
+    let panels = n.div_ceil(PANEL);
+    if 4 * n * k < SERIAL || pool.threads() == 1 {
+        part(0..panels);
+    } else {
+        pool.run(panels, &|i| part(i..i + 1));
+    }
+}
+
+/// `c = op(a)·b`, or `c += op(a)·b` if `accumulate`, where `op` transposes as `dims` say; all matrices are dense and
+/// row-major, and `op(a)` is m×k, `b` is k×n, `c` is m×n. Each element adds its products in the order of k.
+///
+/// # Panics
+///
+/// If a slice has not the length of its matrix.
+pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, c: &mut [T], accumulate: bool) {
+    let MatmulDims { m, n, k, transpose_a } = dims;
+    assert_eq!(Some(a.len()), m.checked_mul(k), "a has a wrong length");
+    let (found, expected) = match b {
+        Right::Rows(b) => (b.len(), k.checked_mul(n)),
+        Right::Packed(b) => (b.len(), Some(packed_len(k, n))),
+    };
+    assert_eq!(Some(found), expected, "b has a wrong length");
     assert_eq!(Some(c.len()), m.checked_mul(n), "c has a wrong length");
     if k == 0 && !accumulate {
         c.fill(T::ZERO);
@@ -49,15 +83,22 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: &[T], c: &mut 
     if m == 0 || n == 0 || k == 0 {
         return;
     }
+    let (row, column) = if transpose_a { (1, m) } else { (k, 1) };
+    let a = Strided { data: a, row, column };
+    let b = match b {
+        Right::Rows(b) => product::Right::Rows(b, n),
+        Right::Packed(b) => product::Right::Packed(b, k, n),
+    };
     let c = Shards::new(c);
-    let tile = |rows, columns| product(dims, a, b, &c, rows, columns, accumulate);
-    let (down, across) =
-        if m.min(n) == 1 || m * n * k < SERIAL { (1, 1) } else { (m.div_ceil(ROWS), n.div_ceil(COLUMNS)) };
-    pool.run(down * across, &|i| {
-        let rows = piece(m, UNIT[0], down, i / across);
-        let columns = piece(n, UNIT[1], across, i % across);
-        tile(rows, columns);
-    });
+    let block = |rows, columns| {
+        dispatch_vectors(Block { rows, columns, depth: k, a, b, c: c.as_ptr(), c_row: n, accumulate });
+    };
+    if pool.threads() == 1 || m * n * k < SERIAL {
+        return (0..n).step_by(COLUMNS).for_each(|j| block(0..m, j..n.min(j + COLUMNS)));
+    }
+    let across = n.div_ceil(COLUMNS).max(pool.threads().min(n / (2 * PANEL)));
+    let down = (SHARE * pool.threads()).div_ceil(across).min(m.div_ceil(ROWS));
+    pool.run(down * across, &|i| block(piece(m, ROWS, down, i % down), piece(n, PANEL, across, i / down)));
 }
 
 /// The `i`-th of `count` nearly equal pieces of `0..len`, cut at multiples of `unit`.
@@ -65,37 +106,4 @@ fn piece(len: usize, unit: usize, count: usize, i: usize) -> Range<usize> {
     let units = len.div_ceil(unit);
     let cut = |i| len.min(i * units / count * unit);
     cut(i)..cut(i + 1)
-}
-
-fn product<T: Real>(
-    dims: MatmulDims,
-    a: &[T],
-    b: &[T],
-    c: &Shards<'_, T>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    accumulate: bool,
-) {
-    let MatmulDims { m, n, k, .. } = dims;
-    let strides = |transpose, height, width| if transpose { (1, height) } else { (width, 1) };
-    let (a_row, a_column) = strides(dims.transpose_a, m, k);
-    let (b_row, b_column) = strides(dims.transpose_b, k, n);
-    let passes = k.div_ceil(DEPTH);
-    for pass in 0..passes {
-        let depth = piece(k, 1, passes, pass);
-        let fresh = pass == 0 && !accumulate;
-        let a = &a[rows.start * a_row + depth.start * a_column..];
-        let b = &b[depth.start * b_row + columns.start * b_column..];
-        // SAFETY: the lengths of the three matrices were checked, so the tile lies inside each;
-        // no other part touches this tile of c.
-        unsafe {
-            T::gemm(
-                [rows.len(), columns.len(), depth.len()],
-                (a.as_ptr(), a_row, a_column),
-                (b.as_ptr(), b_row, b_column),
-                if fresh { T::ZERO } else { T::ONE },
-                (c.as_ptr().add(rows.start * n + columns.start), n, 1),
-            );
-        }
-    }
 }

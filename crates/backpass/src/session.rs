@@ -1,8 +1,11 @@
 //! Running a plan: one arena, no allocation, the same bits for any number of threads.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use backpass_kernels::{self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Real, Source, Views};
+use backpass_kernels::{
+    self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Real, Right, Source, Views,
+};
 
 use crate::array::Array;
 use crate::compile::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
@@ -144,6 +147,21 @@ impl<T: Real> Session<T> {
         }
     }
 
+    /// Runs the plan once and adds the time of each instruction to `times`; updates happen as in [`Session::run`].
+    ///
+    /// # Panics
+    /// When `rows` is larger than the plan was compiled for, or `times` has not one element for each instruction.
+    pub fn run_timed(&mut self, rows: usize, times: &mut [Duration]) {
+        assert!(rows <= self.plan.max_rows(), "the plan is compiled for at most {} rows", self.plan.max_rows());
+        assert_eq!(times.len(), self.plan.instruction_count(), "there is one time for each instruction");
+        let plan = Arc::clone(&self.plan);
+        for (instruction, time) in plan.instructions.iter().zip(times) {
+            let start = Instant::now();
+            execute(&self.pool, &mut self.arena, instruction, rows);
+            *time += start.elapsed();
+        }
+    }
+
     fn fill_nan(&mut self, buffer: Buffer) {
         let range = buffer.range(self.plan.max_rows());
         self.arena.as_mut_slice()[range].fill(T::from_f64(f64::NAN));
@@ -172,12 +190,17 @@ fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction
             let list: [Operand<'_, T>; MAX_READS] = std::array::from_fn(operand);
             kernels::map(pool, program, extent.at(rows), &list[..operands.len()], &mut writes[..outputs.len()]);
         }
-        Instruction::Matmul { m, n, k, transpose, a, b, c, accumulate } => {
-            let dims =
-                MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: transpose.0, transpose_b: transpose.1 };
+        Instruction::Pack { k, n, b, packed } => {
+            let Views { reads, writes } = arena.views(&[b.range(rows)], &[packed.range(rows)]);
+            let [packed, ..] = writes;
+            kernels::pack(pool, *k, *n, reads[0], true, packed);
+        }
+        Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
+            let dims = MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: *transpose_a };
             let Views { reads, writes } = arena.views(&[a.range(rows), b.range(rows)], &[c.range(rows)]);
             let [c, ..] = writes;
-            kernels::matmul(pool, dims, reads[0], reads[1], c, *accumulate);
+            let b = if *packed { Right::Packed(reads[1]) } else { Right::Rows(reads[1]) };
+            kernels::matmul(pool, dims, reads[0], b, c, *accumulate);
         }
         Instruction::Reduce { kind, outer, axis, inner, x, y } => {
             let Views { reads, writes } = arena.views(&[x.range(rows)], &[y.range(rows)]);

@@ -123,8 +123,8 @@ pub(super) fn lower(
                 let outputs = stored(&group.nodes, &users, &results);
                 instructions.push(map(&graph, &group.nodes, &outputs, &at)?);
             }
-            GroupKind::Products => products(&graph, &group.nodes, &at, &mut instructions),
-            _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &mut instructions)),
+            GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut instructions),
+            _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut instructions)),
         }
         for _ in before..instructions.len() {
             nodes.push(group.nodes.clone());
@@ -180,11 +180,17 @@ fn map(
 }
 
 /// Matrix products that add up: the first overwrites the result, the others accumulate.
-fn products(graph: &Graph, nodes: &[NodeId], at: &impl Fn(NodeId) -> Buffer, list: &mut Vec<Instruction>) {
+fn products(
+    graph: &Graph,
+    nodes: &[NodeId],
+    at: &impl Fn(NodeId) -> Buffer,
+    packed: &HashMap<NodeId, Buffer>,
+    list: &mut Vec<Instruction>,
+) {
     let Some(&result) = nodes.last() else { return };
     let factors = nodes.iter().filter(|id| matches!(graph.node(**id).op, Op::Matmul(_)));
     for (index, &id) in factors.enumerate() {
-        list.extend(matmul(graph, id, at, at(result), index > 0));
+        matmul(graph, id, at, packed.get(&id).copied(), (at(result), index > 0), list);
     }
 }
 
@@ -192,36 +198,50 @@ fn matmul(
     graph: &Graph,
     id: NodeId,
     at: &impl Fn(NodeId) -> Buffer,
-    c: Buffer,
-    accumulate: bool,
-) -> Option<Instruction> {
+    packed: Option<Buffer>,
+    (c, accumulate): (Buffer, bool),
+    list: &mut Vec<Instruction>,
+) {
     let node = graph.node(id);
-    let Op::Matmul(op) = &node.op else { return None };
+    let Op::Matmul(op) = &node.op else { return };
     let extent = |dim: Dim| match dim {
         Dim::Batch => Extent { fixed: 1, batched: true },
         Dim::Fixed(fixed) => Extent { fixed, batched: false },
     };
     let left = graph.shape(node.args[0]).dims();
-    Some(Instruction::Matmul {
+    let (a, b) = (at(node.args[0]), at(node.args[1]));
+    let k = extent(left[usize::from(!op.transpose_left)]);
+    let n = extent(node.shape.dims()[1]).fixed;
+    if let Some(packed) = packed {
+        list.push(Instruction::Pack { k: k.fixed, n, b, packed });
+    }
+    list.push(Instruction::Matmul {
         m: extent(node.shape.dims()[0]),
-        n: extent(node.shape.dims()[1]).fixed,
-        k: extent(left[usize::from(!op.transpose_left)]),
-        transpose: (op.transpose_left, op.transpose_right),
-        a: at(node.args[0]),
-        b: at(node.args[1]),
+        n,
+        k,
+        transpose_a: op.transpose_left,
+        packed: packed.is_some(),
+        a,
+        b: packed.unwrap_or(b),
         c,
         accumulate,
-    })
+    });
 }
 
-fn single(graph: &Graph, id: NodeId, at: &impl Fn(NodeId) -> Buffer, list: &mut Vec<Instruction>) {
+fn single(
+    graph: &Graph,
+    id: NodeId,
+    at: &impl Fn(NodeId) -> Buffer,
+    packed: &HashMap<NodeId, Buffer>,
+    list: &mut Vec<Instruction>,
+) {
     let node = graph.node(id);
     let arg = |k: usize| at(node.args[k]);
     let shape_of = |k: usize| graph.shape(node.args[k]);
     let y = at(id);
     match lowering(graph, id) {
         Lowering::Leaf | Lowering::Alias | Lowering::Map => {}
-        Lowering::Matmul { .. } => list.extend(matmul(graph, id, at, y, false)),
+        Lowering::Matmul { .. } => matmul(graph, id, at, packed.get(&id).copied(), (y, false), list),
         Lowering::Reduce(kind, axis) => {
             let dims = shape_of(0).dims();
             let part = |dims: &[Dim]| Shape::new(dims.to_vec()).unwrap_or_default().extent();

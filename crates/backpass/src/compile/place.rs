@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backpass_kernels::Layout;
+use backpass_kernels::{Layout, packed_len};
 
 use crate::compile::fuse::{Group, GroupKind, lowering};
 use crate::compile::plan::Buffer;
@@ -17,6 +17,8 @@ const ALIGNMENT: usize = 16;
 /// Where every stored value lies.
 pub(super) struct Placement {
     pub buffers: HashMap<NodeId, Buffer>,
+    /// Where the right factors of products go that are stored transposed.
+    pub packed: HashMap<NodeId, Buffer>,
     /// Updates that no instruction writes directly: copy the first buffer to the second at the end.
     pub copies: Vec<(Buffer, Buffer)>,
     pub dead_after: Vec<Vec<Buffer>>,
@@ -78,12 +80,20 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
     }
     let is_output = |id: NodeId| graph.outputs().iter().any(|(_, o)| root(graph, *o) == id);
     let mut pending: Vec<(NodeId, NodeId)> = graph.updates().to_vec();
+    let mut packed: Vec<(NodeId, usize)> = Vec::new();
     for (step, group) in steps.iter().enumerate() {
         let region = group.kind == GroupKind::Region;
         let written = match group.kind {
             GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
             _ => stored(&group.nodes, &users, &results),
         };
+        for &id in &group.nodes {
+            if let Some(elements) = packed_elements(graph, id) {
+                packed.push((id, lives.len()));
+                let extent = Extent { fixed: elements, batched: false };
+                lives.push(Life { extent, start: step, end: step, persistent: false, offset: 0 });
+            }
+        }
         let mut taken: Vec<usize> = Vec::new();
         for &value in &written {
             let update = pending.iter().position(|(_, v)| *v == value).filter(|_| region);
@@ -130,7 +140,16 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
         dead_after[life.end].push(Buffer { offset: life.offset, extent: life.extent });
     }
     let temporaries = lives.iter().filter(temporary).map(|l| Buffer { offset: l.offset, extent: l.extent }).collect();
-    Ok(Placement { buffers, copies, dead_after, temporaries, arena })
+    let packed = packed.into_iter().map(|(id, life)| (id, buffer(life))).collect();
+    Ok(Placement { buffers, packed, copies, dead_after, temporaries, arena })
+}
+
+/// The elements of the packed right factor of a product, if that is stored transposed.
+fn packed_elements(graph: &Graph, id: NodeId) -> Option<usize> {
+    let node = graph.node(id);
+    let Op::Matmul(product) = &node.op else { return None };
+    let sizes = graph.shape(node.args[1]).resolve(0);
+    product.transpose_right.then(|| packed_len(sizes[1], sizes[0]))
 }
 
 fn update_waits(pending: &[(NodeId, NodeId)], value: NodeId) -> bool {

@@ -34,12 +34,16 @@ pub(crate) enum Reading {
 pub(crate) enum Instruction {
     /// An elementwise region.
     Map { program: Program, extent: Extent, operands: Vec<Reading>, outputs: Vec<Buffer> },
-    /// `c (=|+=) a·b`.
+    /// Lays a right factor, stored transposed as n×k, out as products read it.
+    Pack { k: usize, n: usize, b: Buffer, packed: Buffer },
+    /// `c (=|+=) op(a)·b`.
     Matmul {
         m: Extent,
         n: usize,
         k: Extent,
-        transpose: (bool, bool),
+        transpose_a: bool,
+        /// Whether `b` is as [`Instruction::Pack`] left it.
+        packed: bool,
         a: Buffer,
         b: Buffer,
         c: Buffer,
@@ -174,11 +178,12 @@ impl fmt::Display for Instruction {
                 write!(f, "map {} ({operands}) -> {outputs}", Size(*extent))?;
                 program.to_string().lines().try_for_each(|line| write!(f, "\n        {line}"))
             }
-            Instruction::Matmul { m, n, k, transpose, a, b, c, accumulate } => {
-                let prime = |t: bool| if t { "ᵀ" } else { "" };
+            Instruction::Pack { k, n, b, packed } => write!(f, "pack {k}×{n} {b}ᵀ -> {packed}"),
+            Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
+                let prime = if *transpose_a { "ᵀ" } else { "" };
+                let layout = if *packed { " packed" } else { "" };
                 let mode = if *accumulate { "accumulate" } else { "overwrite" };
-                let (ta, tb) = (prime(transpose.0), prime(transpose.1));
-                write!(f, "matmul {}×{n}×{} {a}{ta} {b}{tb} -> {mode} {c}", Size(*m), Size(*k))
+                write!(f, "matmul {}×{n}×{} {a}{prime} {b}{layout} -> {mode} {c}", Size(*m), Size(*k))
             }
             Instruction::Reduce { kind, outer, axis, inner, x, y } => {
                 write!(f, "{kind:?} {}×[{}]×{inner} {x} -> {y}", Size(*outer), Size(*axis))

@@ -14,10 +14,6 @@ use crate::train::{Dataset, TrainError, pool};
 /// Rows per tile: enough to keep the kernels busy, few enough to stay in cache.
 const TILE: usize = 512;
 
-/// The fewest rows a predictor runs: the matrix product adds in another order when there are fewer (up to 16), and a row
-/// must not depend on how many are predicted with it.
-const LEAST: usize = 32;
-
 /// A network ready to predict.
 pub struct Predictor<T: Real = f32> {
     session: Session<T>,
@@ -48,7 +44,7 @@ impl<T: Real> Predictor<T> {
         for tile in rows.chunks(TILE * width) {
             let n = tile.len() / width;
             copy(self.session.write(&self.x, n), tile);
-            self.session.run(n.max(LEAST));
+            self.session.run(n);
             outputs.extend(self.session.read(&self.y, n).iter().map(|v| D::from_f64(v.to_f64())));
         }
         outputs
