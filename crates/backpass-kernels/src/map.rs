@@ -3,21 +3,25 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::isa::{Task, dispatch};
+use crate::isa::{VectorTask, dispatch_vectors};
 use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
 use crate::shards::Shards;
+use crate::simd::Simd;
 use crate::{MAX_WRITES, Pool, Real, math, philox};
 
+/// Elements that are computed together: the loops over them have no remainder.
+const CHUNK: usize = 16;
 /// The elements of a register.
-const BLOCK: usize = 256;
+const BLOCK: usize = 16 * CHUNK;
 /// The work of one part, in the unit of `Program::cost`: about ten microseconds.
 const PART: usize = 100_000;
-
-/// The blocks besides the registers: one for the result at hand, and one for each argument.
+/// Blocks besides the registers: one for each argument, and one for the result at hand.
 const SPARE: usize = 4;
 
+type Chunk<T> = [T; CHUNK];
+
 #[repr(align(64))]
-struct Memory<T>([MaybeUninit<T>; BLOCK * (SPARE + MAX_REGISTERS)]);
+struct Memory<T>([MaybeUninit<Chunk<T>>; (SPARE + MAX_REGISTERS) * BLOCK / CHUNK]);
 
 /// Which element of an operand belongs to element i of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Oper
     let outputs: [Shards<'_, T>; MAX_WRITES] =
         std::array::from_fn(|_| Shards::new(slices.next().map_or(&mut [], |slice| slice)));
     let part = |range: Range<usize>| {
-        dispatch(Part { program, operands, outputs: &outputs[..count], range });
+        dispatch_vectors(Part { program, operands, outputs: &outputs[..count], range });
     };
     let size = (PART / program.cost().max(1)).next_multiple_of(BLOCK);
     if len < 2 * size {
@@ -127,11 +131,19 @@ fn check<T>(program: &Program, len: usize, operands: &[Operand<'_, T>], outputs:
     }
 }
 
-/// The values of an argument in one block.
+/// The values of an argument in one block: each chunk at `start`, or the same one for all.
 #[derive(Clone, Copy)]
-enum Lane<'a, T> {
-    Each(&'a [T]),
-    All(T),
+struct Lane<T> {
+    start: *const Chunk<T>,
+    /// One, or zero for the same chunk again and again.
+    step: usize,
+}
+
+/// Where an instruction writes a block; whole chunks, of which the first `len` elements count.
+#[derive(Clone, Copy)]
+struct To<T> {
+    start: *mut Chunk<T>,
+    len: usize,
 }
 
 struct Part<'a, T> {
@@ -141,49 +153,44 @@ struct Part<'a, T> {
     range: Range<usize>,
 }
 
-impl<T: Real> Task for Part<'_, T> {
+impl<T: Real> VectorTask<T> for Part<'_, T> {
     #[inline(always)]
-    fn run(self) {
-        let width = self.range.len().min(BLOCK);
-        let count = self.program.registers();
-        let mut memory = Memory([const { MaybeUninit::uninit() }; BLOCK * (SPARE + MAX_REGISTERS)]);
-        let memory = &mut memory.0[..width * (SPARE + count)];
-        memory.fill(MaybeUninit::new(T::ZERO));
-        // SAFETY: filled on the line above.
-        let memory = unsafe { memory.assume_init_mut() };
-        let (scratch, memory) = memory.split_at_mut(width * (SPARE - 1));
-        // An instruction writes the spare block, which then changes places with its register: so
-        // no block is read and written at once.
-        let (mut spare, memory) = memory.split_at_mut(width);
-        let mut registers: [&mut [T]; MAX_REGISTERS] = Default::default();
-        for (register, block) in registers.iter_mut().zip(memory.chunks_exact_mut(width)) {
-            *register = block;
-        }
-        for start in self.range.clone().step_by(BLOCK) {
-            let block = start..self.range.end.min(start + BLOCK);
-            let len = block.len();
+    fn run<S: Simd<Element = T>>(self) {
+        let mut memory = Memory::<T>([const { MaybeUninit::uninit() }; (SPARE + MAX_REGISTERS) * BLOCK / CHUNK]);
+        let memory: *mut Chunk<T> = memory.0.as_mut_ptr().cast();
+        let block_at = |i: usize| memory.wrapping_add(i * (BLOCK / CHUNK));
+        // An instruction writes the spare block, which then changes places with its register: no block is read and
+        // written at once.
+        let mut spare = block_at(SPARE - 1);
+        let mut registers: [*mut Chunk<T>; MAX_REGISTERS] = std::array::from_fn(|i| block_at(SPARE + i));
+        let mut start = self.range.start;
+        while start < self.range.end {
+            // Whole chunks first; what is left of the last one is copied into a whole one.
+            let left = self.range.end - start;
+            let len = if left < CHUNK { left } else { BLOCK.min(left - left % CHUNK) };
+            let block = start..start + len;
             for instruction in &self.program.instructions {
-                let [a, b, c] = instruction.action.args();
-                let (sa, rest) = scratch.split_at_mut(width);
-                let (sb, sc) = rest.split_at_mut(width);
-                let a = self.fetch(a, &block, &registers, sa);
-                let b = self.fetch(b, &block, &registers, sb);
-                let c = self.fetch(c, &block, &registers, sc);
-                let to = &mut spare[..len];
-                match instruction.action {
-                    Action::Unary(unary, _) => run_unary(unary, a, to),
-                    Action::Binary(binary, ..) => run_binary(binary, a, b, to),
-                    Action::Select(..) => run_select(a, b, c, to),
-                    Action::Uniform { key, step } => {
-                        let step = self.step(step, a);
-                        for (i, to) in to.iter_mut().enumerate() {
-                            *to = T::from_f64(philox::uniform(key, step, (start + i) as u64));
+                let to = To { start: spare, len };
+                // SAFETY: registers are written before they are read, each argument has its own block of scratch, and
+                // nothing else points to the spare block.
+                unsafe {
+                    let fetch = |arg, scratch| self.fetch(arg, &block, &registers, block_at(scratch));
+                    let [a, b, c] = instruction.action.args();
+                    match instruction.action {
+                        Action::Unary(unary, _) => run_unary::<T, S>(unary, fetch(a, 0), to),
+                        Action::Binary(binary, ..) => run_binary::<T, S>(binary, fetch(a, 0), fetch(b, 1), to),
+                        Action::Select(..) => {
+                            let (a, b, c) = (fetch(a, 0), fetch(b, 1), fetch(c, 2));
+                            let zero = S::splat(T::ZERO);
+                            ternary::<S>([a, b, c], to, |a, b, c| S::if_equal(a, zero, c, b));
                         }
-                    }
-                    Action::Normal { key, step } => {
-                        let step = self.step(step, a);
-                        for (i, to) in to.iter_mut().enumerate() {
-                            *to = T::from_f64(philox::normal(key, step, (start + i) as u64));
+                        Action::Uniform { key, step } => {
+                            let step = self.step(step, fetch(a, 0));
+                            count(to, |i| T::from_f64(philox::uniform(key, step, (start + i) as u64)));
+                        }
+                        Action::Normal { key, step } => {
+                            let step = self.step(step, fetch(a, 0));
+                            count(to, |i| T::from_f64(philox::normal(key, step, (start + i) as u64)));
                         }
                     }
                 }
@@ -195,179 +202,297 @@ impl<T: Real> Task for Part<'_, T> {
                 {
                     continue; // It keeps its old value.
                 }
-                let value = self.fetch(arg, &block, &registers, scratch);
-                // SAFETY: the parts' ranges are disjoint, and nothing borrowed from this output
-                // is still in use.
-                let to = unsafe { output.write(block.clone()) };
-                match value {
-                    Lane::Each(x) => to.copy_from_slice(x),
-                    Lane::All(x) => to.fill(x),
+                // SAFETY: as above; the parts' ranges are disjoint, and nothing borrowed from this output is in use.
+                unsafe {
+                    let value = self.fetch(arg, &block, &registers, block_at(0));
+                    let to = output.write(block.clone());
+                    let (whole, rest) = to.as_chunks_mut::<CHUNK>();
+                    for (i, to) in whole.iter_mut().enumerate() {
+                        *to = *value.start.add(i * value.step);
+                    }
+                    rest.iter_mut().enumerate().for_each(|(i, to)| *to = at(value, i));
                 }
             }
+            start += len;
         }
     }
 }
 
 impl<T: Real> Part<'_, T> {
-    fn fetch<'b>(
-        &'b self,
+    /// The values of an argument in a block, where they are or in `scratch`.
+    ///
+    /// # Safety
+    ///
+    /// Registers and `scratch` hold a block, nobody else uses `scratch`, and registers have been written.
+    #[inline(always)]
+    unsafe fn fetch(
+        &self,
         arg: Arg,
         block: &Range<usize>,
-        registers: &'b [&mut [T]],
-        scratch: &'b mut [T],
-    ) -> Lane<'b, T> {
-        let operand = match arg {
-            Arg::Constant(c) => return Lane::All(T::from_f64(c)),
-            Arg::Register(i) => return Lane::Each(&registers[usize::from(i)][..block.len()]),
-            Arg::Operand(i) => &self.operands[usize::from(i)],
-        };
-        match (operand.source, operand.layout) {
-            (Source::Slice(x), Layout::Full) => Lane::Each(&x[block.clone()]),
-            (Source::Slice(x), Layout::Scalar) => Lane::All(x[0]),
-            (Source::Slice(x), Layout::Row(_)) => Lane::Each(row(x, block, scratch)),
-            (Source::Slice(x), Layout::Column(repeat)) => column(x, repeat, block, scratch),
-            // SAFETY: only this part touches the range, and it writes it after its last use.
-            (Source::Output(k), _) => Lane::Each(unsafe { self.outputs[k].read(block.clone()) }),
+        registers: &[*mut Chunk<T>; MAX_REGISTERS],
+        scratch: *mut Chunk<T>,
+    ) -> Lane<T> {
+        match arg {
+            Arg::Register(i) => Lane { start: registers[usize::from(i)], step: 1 },
+            // SAFETY: the caller's promise.
+            Arg::Constant(c) => unsafe { all(T::from_f64(c), scratch) },
+            // SAFETY: the caller's promise.
+            Arg::Operand(i) => unsafe { self.operand(usize::from(i), block, scratch) },
         }
     }
 
+    /// # Safety
+    ///
+    /// `scratch` holds a block, and nobody else uses it.
+    #[inline(always)]
+    unsafe fn operand(&self, i: usize, block: &Range<usize>, scratch: *mut Chunk<T>) -> Lane<T> {
+        let (len, chunks) = (block.len(), block.len().div_ceil(CHUNK));
+        let Operand { source, layout } = &self.operands[i];
+        // SAFETY: the caller's promise; all is set before it is seen as a slice.
+        let clean = || unsafe {
+            (0..chunks).for_each(|i| scratch.add(i).write([T::ONE; CHUNK]));
+            std::slice::from_raw_parts_mut(scratch.cast::<T>(), len)
+        };
+        let in_scratch = Lane { start: scratch.cast_const(), step: 1 };
+        let x = match (source, *layout) {
+            // SAFETY: the caller's promise.
+            (Source::Slice(x), Layout::Scalar) => return unsafe { all(x[0], scratch) },
+            (Source::Slice(x), Layout::Full) => &x[block.clone()],
+            // SAFETY: only this part touches the range, and it writes it after its last use.
+            (Source::Output(k), _) => unsafe { self.outputs[*k].read(block.clone()) },
+            (Source::Slice(x), Layout::Row(_)) => {
+                let first = block.start % x.len();
+                match x.get(first..first + len) {
+                    Some(x) => x,
+                    None => {
+                        repeat_row(x, first, clean());
+                        return in_scratch;
+                    }
+                }
+            }
+            (Source::Slice(x), Layout::Column(repeat)) => {
+                let i = block.start / repeat;
+                if block.end <= (i + 1) * repeat {
+                    // SAFETY: the caller's promise.
+                    return unsafe { all(x[i], scratch) };
+                }
+                repeat_column(x, repeat, block, clean());
+                return in_scratch;
+            }
+        };
+        if len.is_multiple_of(CHUNK) {
+            return Lane { start: x.as_ptr().cast(), step: 1 };
+        }
+        clean().copy_from_slice(x);
+        in_scratch
+    }
+
     /// Element 0 of the argument that was fetched as `lane`.
-    fn step(&self, arg: Arg, lane: Lane<'_, T>) -> u64 {
-        let first = match (arg, lane) {
-            (Arg::Operand(i), _) if let Source::Slice(x) = self.operands[usize::from(i)].source => x[0],
-            (_, Lane::Each(x)) => x[0],
-            (_, Lane::All(x)) => x,
+    fn step(&self, arg: Arg, lane: Lane<T>) -> u64 {
+        let first = match arg {
+            Arg::Operand(i) if let Source::Slice(x) = self.operands[usize::from(i)].source => x[0],
+            // SAFETY: a lane holds at least one chunk.
+            _ => unsafe { (*lane.start)[0] },
         };
         first.to_f64() as u64
     }
 }
 
-/// The part of the repeated row `x` that lies in `block`.
-fn row<'b, T: Real>(x: &'b [T], block: &Range<usize>, scratch: &'b mut [T]) -> &'b [T] {
-    let (len, first) = (block.len(), block.start % x.len());
-    if first + len <= x.len() {
-        return &x[first..first + len];
-    }
-    let scratch = &mut scratch[..len];
+/// Fills `to` with the repeated row `x` from element `first` on.
+fn repeat_row<T: Real>(x: &[T], first: usize, to: &mut [T]) {
+    let len = to.len();
     // One period, turned to begin at `first`; then double what is there.
     let head = (x.len() - first).min(len);
-    scratch[..head].copy_from_slice(&x[first..first + head]);
+    to[..head].copy_from_slice(&x[first..first + head]);
     let mut done = x.len().min(len);
-    scratch[head..done].copy_from_slice(&x[..done - head]);
+    to[head..done].copy_from_slice(&x[..done - head]);
     while done < len {
         let more = done.min(len - done);
-        scratch.copy_within(..more, done);
+        to.copy_within(..more, done);
         done += more;
     }
-    scratch
 }
 
-/// The part of the column `x` that lies in `block`.
-fn column<'b, T: Real>(x: &[T], repeat: usize, block: &Range<usize>, scratch: &'b mut [T]) -> Lane<'b, T> {
+/// Fills `to` with the part of the column `x` that lies in `block`.
+fn repeat_column<T: Real>(x: &[T], repeat: usize, block: &Range<usize>, to: &mut [T]) {
     let (mut at, mut i) = (block.start, block.start / repeat);
-    if block.end <= (i + 1) * repeat {
-        return Lane::All(x[i]);
-    }
     while at < block.end {
         let end = block.end.min((i + 1) * repeat);
-        scratch[at - block.start..end - block.start].fill(x[i]);
+        to[at - block.start..end - block.start].fill(x[i]);
         (at, i) = (end, i + 1);
     }
-    Lane::Each(&scratch[..block.len()])
 }
 
+/// The same number everywhere.
+///
+/// # Safety
+///
+/// `scratch` holds a chunk.
 #[inline(always)]
-fn each<T: Real>(a: Lane<'_, T>, to: &mut [T], f: impl Fn(T) -> T) {
-    match a {
-        Lane::Each(a) => {
-            for (to, &a) in to.iter_mut().zip(a) {
-                *to = f(a);
+unsafe fn all<T: Real>(x: T, scratch: *mut Chunk<T>) -> Lane<T> {
+    // SAFETY: the caller's promise.
+    unsafe { scratch.write([x; CHUNK]) };
+    Lane { start: scratch, step: 0 }
+}
+
+/// Register by register.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+#[inline(always)]
+unsafe fn unary<S: Simd>(a: Lane<S::Element>, to: To<S::Element>, f: impl Fn(S::Vector) -> S::Vector) {
+    // SAFETY: the caller's promise.
+    unsafe { ternary::<S>([a, a, a], to, |a, _, _| f(a)) }
+}
+
+/// Register by register.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+#[inline(always)]
+unsafe fn binary<S: Simd>(
+    a: Lane<S::Element>,
+    b: Lane<S::Element>,
+    to: To<S::Element>,
+    f: impl Fn(S::Vector, S::Vector) -> S::Vector,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { ternary::<S>([a, b, b], to, |a, b, _| f(a, b)) }
+}
+
+/// Register by register.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+#[inline(always)]
+unsafe fn ternary<S: Simd>(
+    lanes: [Lane<S::Element>; 3],
+    to: To<S::Element>,
+    f: impl Fn(S::Vector, S::Vector, S::Vector) -> S::Vector,
+) {
+    for i in 0..to.len.div_ceil(CHUNK) {
+        for j in (0..CHUNK).step_by(S::LANES) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let [a, b, c] = lanes.map(|lane| S::load(lane.start.add(i * lane.step).cast::<S::Element>().add(j)));
+                S::store(to.start.add(i).cast::<S::Element>().add(j), f(a, b, c));
             }
         }
-        Lane::All(a) => to.fill(f(a)),
+    }
+}
+
+/// Element by element, in a loop of which the compiler makes vector code.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+#[inline(always)]
+unsafe fn each<T: Real>(a: Lane<T>, to: To<T>, f: impl Fn(T) -> T) {
+    let chunks = to.len.div_ceil(CHUNK);
+    let different = if a.step == 0 { 1 } else { chunks };
+    // SAFETY: the caller's promise; a number may hold any bits.
+    unsafe {
+        let x = std::slice::from_raw_parts(a.start.cast::<T>(), different * CHUNK);
+        let y = std::slice::from_raw_parts_mut(to.start.cast::<T>(), different * CHUNK);
+        apply(x, y, f);
+        (different..chunks).for_each(|i| *to.start.add(i) = *to.start);
     }
 }
 
 #[inline(always)]
-fn zip<T: Real>(a: Lane<'_, T>, b: Lane<'_, T>, to: &mut [T], f: impl Fn(T, T) -> T) {
-    match (a, b) {
-        (Lane::Each(a), Lane::Each(b)) => {
-            for ((to, &a), &b) in to.iter_mut().zip(a).zip(b) {
-                *to = f(a, b);
-            }
+fn apply<T: Real>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = f(x);
+    }
+}
+
+/// One element after the other, and no more than count, for functions that are slow enough to care.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+#[inline(always)]
+unsafe fn count<T: Real>(to: To<T>, value: impl Fn(usize) -> T) {
+    // SAFETY: the caller's promise; the rest of the last chunk is set so that it can be read.
+    unsafe {
+        if !to.len.is_multiple_of(CHUNK) {
+            *to.start.add(to.len / CHUNK) = [T::ONE; CHUNK];
         }
-        (a, Lane::All(b)) => each(a, to, |a| f(a, b)),
-        (Lane::All(a), b) => each(b, to, |b| f(a, b)),
+        (0..to.len).for_each(|i| *to.start.cast::<T>().add(i) = value(i));
     }
 }
 
+/// Element `i` of a block.
+///
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
 #[inline(always)]
-fn run_unary<T: Real>(unary: Unary, a: Lane<'_, T>, to: &mut [T]) {
-    match unary {
-        Unary::Neg => each(a, to, |x| -x),
-        Unary::Abs => each(a, to, |x| x.abs()),
-        Unary::Sqrt => each(a, to, |x| x.sqrt()),
-        Unary::Exp => each(a, to, math::exp),
-        Unary::Ln => each(a, to, math::ln),
-        Unary::Sin => each(a, to, T::sin),
-        Unary::Cos => each(a, to, T::cos),
-        Unary::Tanh => each(a, to, math::tanh),
-        Unary::Sigmoid => each(a, to, math::sigmoid),
-        Unary::Softplus => each(a, to, math::softplus),
-        Unary::Erf => each(a, to, math::erf),
-        Unary::Recip => each(a, to, |x| T::ONE / x),
-        Unary::Step => each(a, to, |x| {
-            let not_above = if x <= T::ZERO { T::ZERO } else { x };
-            if x > T::ZERO { T::ONE } else { not_above }
-        }),
-        Unary::Relu => each(a, to, |x| if x <= T::ZERO { T::ZERO } else { x }),
-        Unary::Square => each(a, to, |x| x * x),
-    }
+unsafe fn at<T: Real>(lane: Lane<T>, i: usize) -> T {
+    // SAFETY: the caller's promise.
+    unsafe { (*lane.start.add(i / CHUNK * lane.step))[i % CHUNK] }
 }
 
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
 #[inline(always)]
-fn run_binary<T: Real>(binary: Binary, a: Lane<'_, T>, b: Lane<'_, T>, to: &mut [T]) {
-    let truth = |truth| if truth { T::ONE } else { T::ZERO };
-    match binary {
-        Binary::Add => zip(a, b, to, |a, b| a + b),
-        Binary::Sub => zip(a, b, to, |a, b| a - b),
-        Binary::Mul => zip(a, b, to, |a, b| a * b),
-        Binary::Div => zip(a, b, to, |a, b| a / b),
-        Binary::Pow => zip(a, b, to, T::pow),
-        Binary::Atan2 => zip(a, b, to, T::atan2),
-        Binary::Min => zip(a, b, to, min),
-        Binary::Max => zip(a, b, to, max),
-        Binary::Lt => zip(a, b, to, |a, b| truth(a < b)),
-        Binary::Le => zip(a, b, to, |a, b| truth(a <= b)),
-        Binary::Gt => zip(a, b, to, |a, b| truth(a > b)),
-        Binary::Ge => zip(a, b, to, |a, b| truth(a >= b)),
-        Binary::Eq => zip(a, b, to, |a, b| truth(a == b)),
-        Binary::Ne => zip(a, b, to, |a, b| truth(a != b)),
-    }
-}
-
-#[inline(always)]
-fn run_select<T: Real>(a: Lane<'_, T>, b: Lane<'_, T>, c: Lane<'_, T>, to: &mut [T]) {
-    // The second argument first: then two are left for the third.
-    zip(b, b, to, |b, _| b);
-    let choose = |to: &mut T, a: T, c: T| *to = if a != T::ZERO { *to } else { c };
-    match (a, c) {
-        (Lane::Each(a), Lane::Each(c)) => {
-            for ((to, &a), &c) in to.iter_mut().zip(a).zip(c) {
-                choose(to, a, c);
-            }
+unsafe fn run_unary<T: Real, S: Simd<Element = T>>(function: Unary, a: Lane<T>, to: To<T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = S::splat(T::ZERO);
+        let one = S::splat(T::ONE);
+        let minus_zero = S::splat(-T::ZERO);
+        match function {
+            Unary::Neg => unary::<S>(a, to, |x| S::sub(minus_zero, x)),
+            Unary::Abs => unary::<S>(a, to, |x| S::if_at_most(x, zero, S::sub(zero, x), x)),
+            Unary::Sqrt => unary::<S>(a, to, |x| S::sqrt(x)),
+            Unary::Recip => unary::<S>(a, to, |x| S::div(one, x)),
+            Unary::Step => unary::<S>(a, to, |x| S::if_less(zero, x, one, S::if_at_most(x, zero, zero, x))),
+            Unary::Relu => unary::<S>(a, to, |x| S::if_at_most(x, zero, zero, x)),
+            Unary::Square => unary::<S>(a, to, |x| S::mul(x, x)),
+            Unary::Exp => each(a, to, math::exp),
+            Unary::Ln => each(a, to, math::ln),
+            Unary::Tanh => each(a, to, math::tanh),
+            Unary::Sigmoid => each(a, to, math::sigmoid),
+            Unary::Softplus => each(a, to, math::softplus),
+            Unary::Erf => each(a, to, math::erf),
+            Unary::Sin => count(to, |i| at(a, i).sin()),
+            Unary::Cos => count(to, |i| at(a, i).cos()),
         }
-        (Lane::Each(a), Lane::All(c)) => to.iter_mut().zip(a).for_each(|(to, &a)| choose(to, a, c)),
-        (Lane::All(a), Lane::Each(c)) => to.iter_mut().zip(c).for_each(|(to, &c)| choose(to, a, c)),
-        (Lane::All(a), Lane::All(c)) => to.iter_mut().for_each(|to| choose(to, a, c)),
     }
 }
 
+/// # Safety
+///
+/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
 #[inline(always)]
-pub(crate) fn min<T: Real>(a: T, b: T) -> T {
-    #[allow(clippy::eq_op)]
-    let take = (a <= b) | (a != a);
-    if take { a } else { b }
+unsafe fn run_binary<T: Real, S: Simd<Element = T>>(function: Binary, a: Lane<T>, b: Lane<T>, to: To<T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = S::splat(T::ZERO);
+        let one = S::splat(T::ONE);
+        match function {
+            Binary::Add => binary::<S>(a, b, to, |a, b| S::add(a, b)),
+            Binary::Sub => binary::<S>(a, b, to, |a, b| S::sub(a, b)),
+            Binary::Mul => binary::<S>(a, b, to, |a, b| S::mul(a, b)),
+            Binary::Div => binary::<S>(a, b, to, |a, b| S::div(a, b)),
+            // What is not equal to itself is NaN.
+            Binary::Min => binary::<S>(a, b, to, |a, b| S::if_at_most(a, b, a, S::if_equal(a, a, b, a))),
+            Binary::Max => binary::<S>(a, b, to, |a, b| S::if_at_most(b, a, a, S::if_equal(a, a, b, a))),
+            Binary::Lt => binary::<S>(a, b, to, |a, b| S::if_less(a, b, one, zero)),
+            Binary::Le => binary::<S>(a, b, to, |a, b| S::if_at_most(a, b, one, zero)),
+            Binary::Gt => binary::<S>(a, b, to, |a, b| S::if_less(b, a, one, zero)),
+            Binary::Ge => binary::<S>(a, b, to, |a, b| S::if_at_most(b, a, one, zero)),
+            Binary::Eq => binary::<S>(a, b, to, |a, b| S::if_equal(a, b, one, zero)),
+            Binary::Ne => binary::<S>(a, b, to, |a, b| S::if_equal(a, b, zero, one)),
+            Binary::Pow => count(to, |i| at(a, i).pow(at(b, i))),
+            Binary::Atan2 => count(to, |i| at(a, i).atan2(at(b, i))),
+        }
+    }
 }
 
 #[inline(always)]

@@ -157,12 +157,6 @@ impl Action {
 }
 
 impl Program {
-    /// How many registers are used, counted from the first.
-    pub(crate) fn registers(&self) -> usize {
-        let last = self.instructions.iter().map(|i| usize::from(i.to) + 1);
-        last.max().unwrap_or(0)
-    }
-
     /// A rough cost per element, in tenths of a nanosecond.
     pub(crate) fn cost(&self) -> usize {
         let actions = self.instructions.iter().map(|i| i.action.cost());

@@ -32,6 +32,22 @@ pub unsafe trait Simd {
     unsafe fn store_first(to: *mut Self::Element, x: Self::Vector, count: usize);
     /// a·b + c
     unsafe fn mul_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// a + b
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a − b
+    unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a · b
+    unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a / b
+    unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// √x
+    unsafe fn sqrt(x: Self::Vector) -> Self::Vector;
+    /// `yes` where a < b, else `no`.
+    unsafe fn if_less(a: Self::Vector, b: Self::Vector, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
+    /// `yes` where a ≤ b, else `no`.
+    unsafe fn if_at_most(a: Self::Vector, b: Self::Vector, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
+    /// `yes` where a = b, else `no`.
+    unsafe fn if_equal(a: Self::Vector, b: Self::Vector, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
     /// Writes a transposed square; strides are those of rows.
     unsafe fn transpose(from: *const Self::Element, stride: usize, to: *mut Self::Element, to_stride: usize);
     /// Runs the [`tile`] of `tile.rows` rows and `panel.vectors` registers.
@@ -57,6 +73,19 @@ macro_rules! sizes {
 
 /// What the target guarantees, in registers of `LANES` numbers that the compiler maps to what there is (NEON on 64-bit ARM).
 pub struct Portable<T>(std::marker::PhantomData<T>);
+
+/// Functions that do the same to each element of registers.
+macro_rules! each_lane {
+    ($lanes:literal: $($name:ident($($x:ident),+) => $value:expr),+) => {
+        $(#[inline(always)]
+        unsafe fn $name($($x: Self::Vector),+) -> Self::Vector {
+            std::array::from_fn(|i| {
+                $(let $x = $x[i];)+
+                $value
+            })
+        })+
+    };
+}
 
 macro_rules! portable {
     ($t:ident, $lanes:literal) => {
@@ -106,6 +135,12 @@ macro_rules! portable {
                 std::array::from_fn(|i| if fused { a[i].mul_add(b[i], c[i]) } else { a[i] * b[i] + c[i] })
             }
 
+            each_lane!($lanes: add(a, b) => a + b, sub(a, b) => a - b, mul(a, b) => a * b, div(a, b) => a / b,
+                sqrt(x) => x.sqrt(),
+                if_less(a, b, yes, no) => if a < b { yes } else { no },
+                if_at_most(a, b, yes, no) => if a <= b { yes } else { no },
+                if_equal(a, b, yes, no) => if a == b { yes } else { no });
+
             #[inline(always)]
             unsafe fn transpose(from: *const $t, stride: usize, to: *mut $t, to_stride: usize) {
                 for (i, j) in (0..$lanes).flat_map(|i| (0..$lanes).map(move |j| (i, j))) {
@@ -145,7 +180,8 @@ mod x86 {
         (
             $isa:ident<$t:ident>: $vector:ident, $lanes:literal, $square:literal, $across:literal, $sizes:tt,
             $splat:ident, $load:ident, $store:ident, $fma:ident, $transpose:ident,
-            $mask:expr, $masked_load:expr, $masked_store:ident
+            $mask:expr, $masked_load:expr, $masked_store:ident,
+            $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $choose:ident
         ) => {
             // SAFETY: the intrinsics belong to the instruction set.
             unsafe impl Simd for $isa<$t> {
@@ -192,6 +228,54 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn add(a: $vector, b: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $add(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn sub(a: $vector, b: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $sub(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(a: $vector, b: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $mul(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn div(a: $vector, b: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $div(a, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn sqrt(x: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $sqrt(x) }
+                }
+
+                #[inline(always)]
+                unsafe fn if_less(a: $vector, b: $vector, yes: $vector, no: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $choose::<_CMP_LT_OQ>(a, b, yes, no) }
+                }
+
+                #[inline(always)]
+                unsafe fn if_at_most(a: $vector, b: $vector, yes: $vector, no: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $choose::<_CMP_LE_OQ>(a, b, yes, no) }
+                }
+
+                #[inline(always)]
+                unsafe fn if_equal(a: $vector, b: $vector, yes: $vector, no: $vector) -> $vector {
+                    // SAFETY: see above.
+                    unsafe { $choose::<_CMP_EQ_OQ>(a, b, yes, no) }
+                }
+
+                #[inline(always)]
                 unsafe fn transpose(from: *const $t, stride: usize, to: *mut $t, to_stride: usize) {
                     // SAFETY: see above.
                     unsafe { $transpose(from, stride, to, to_stride) }
@@ -207,16 +291,34 @@ mod x86 {
     }
     x86!(Avx512<f32>: __m512, 16, 8, 4, [1 2 3 4], _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
         transpose_8x8, |n: usize| ((1_u32 << n) - 1) as __mmask16, |m, p| _mm512_maskz_loadu_ps(m, p),
-        _mm512_mask_storeu_ps);
+        _mm512_mask_storeu_ps,
+        _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_sqrt_ps, choose_512_ps);
     x86!(Avx512<f64>: __m512d, 8, 4, 4, [1 2 3 4], _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
         transpose_4x4, |n: usize| ((1_u32 << n) - 1) as __mmask8, |m, p| _mm512_maskz_loadu_pd(m, p),
-        _mm512_mask_storeu_pd);
+        _mm512_mask_storeu_pd,
+        _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_sqrt_pd, choose_512_pd);
     x86!(Avx2<f32>: __m256, 8, 8, 2, [1 2], _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
         transpose_8x8, |n: usize| _mm256_loadu_si256(MASK_32.as_ptr().add(8 - n).cast()),
-        |m, p| _mm256_maskload_ps(p, m), _mm256_maskstore_ps);
+        |m, p| _mm256_maskload_ps(p, m), _mm256_maskstore_ps,
+        _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_sqrt_ps, choose_256_ps);
     x86!(Avx2<f64>: __m256d, 4, 4, 2, [1 2], _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
         transpose_4x4, |n: usize| _mm256_loadu_si256(MASK_64.as_ptr().add(4 - n).cast()),
-        |m, p| _mm256_maskload_pd(p, m), _mm256_maskstore_pd);
+        |m, p| _mm256_maskload_pd(p, m), _mm256_maskstore_pd,
+        _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_sqrt_pd, choose_256_pd);
+
+    macro_rules! choose {
+        ($name:ident, $vector:ident, |$p:ident, $a:ident, $b:ident, $yes:ident, $no:ident| $value:expr) => {
+            #[inline(always)]
+            unsafe fn $name<const $p: i32>($a: $vector, $b: $vector, $yes: $vector, $no: $vector) -> $vector {
+                // SAFETY: the caller's promise.
+                unsafe { $value }
+            }
+        };
+    }
+    choose!(choose_512_ps, __m512, |P, a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<P>(a, b), no, yes));
+    choose!(choose_512_pd, __m512d, |P, a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<P>(a, b), no, yes));
+    choose!(choose_256_ps, __m256, |P, a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<P>(a, b)));
+    choose!(choose_256_pd, __m256d, |P, a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<P>(a, b)));
 
     const MASK_32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
     const MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];

@@ -34,9 +34,10 @@ impl UpdateRule for Adam {
         let (mean, square) = (u.state("mean"), u.state("square"));
         let mean = u.keep(mean, mean * self.beta1 + u.gradient * (1.0 - self.beta1));
         let square = u.keep(square, square * self.beta2 + u.gradient * u.gradient * (1.0 - self.beta2));
-        let power = |beta: f64| u.step.builder().constant(beta).pow(u.step);
-        let rate = u.learning_rate / (1.0 - power(self.beta1));
+        // The corrections of both means move to the rate and to ε, which are single numbers.
+        let power = |beta: f64| (u.step * beta.ln()).exp();
         let correction = (1.0 - power(self.beta2)).sqrt();
-        u.parameter - mean / (square.sqrt() / correction + self.eps) * rate
+        let rate = u.learning_rate * correction / (1.0 - power(self.beta1));
+        u.parameter - mean / (square.sqrt() + correction * self.eps) * rate
     }
 }
