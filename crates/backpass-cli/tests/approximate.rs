@@ -72,6 +72,16 @@ fn a_file_that_cannot_be_written_is_refused_before_training() {
 }
 
 #[test]
+fn functions_of_two_inputs_are_drawn_as_maps() {
+    let folder = Folder::new();
+    folder.ok("approximate x*y --epsilon 0.5 --neurons 1 --fit maps.svg");
+    let svg = std::fs::read_to_string(folder.path("maps.svg")).unwrap();
+    for part in ["sigmoid steps, ", "ReLU pieces, ", "trained 2-1-1", "network less function"] {
+        assert!(svg.contains(part), "no {part:?}");
+    }
+}
+
+#[test]
 fn wrong_requests() {
     let folder = Folder::new();
     folder.fails("approximate sin(x --neurons 0", 2, &["line 1"]);
@@ -80,7 +90,6 @@ fn wrong_requests() {
     folder.fails("approximate x --epsilon 0", 2, &["epsilon is 0"]);
     folder.fails("approximate step(x-0.5)", 2, &["not continuous near x = 0.5", "help:"]);
     folder.fails("approximate 1/x", 2, &["inf at x = 0", "help:"]);
-    folder.fails("approximate x*y --fit fit.svg", 2, &["one input"]);
     let run = folder.run("approximate sin(100000*x) --epsilon 0.01 --neurons 0");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stderr.contains("is not reached") && run.stderr.contains("20000 neurons"), "{run:?}");

@@ -57,10 +57,15 @@ fn pictures_and_documents_have_gaps() {
     let nodes = document["nodes"].as_array().unwrap();
     assert!(nodes.iter().any(|node| node["value"] == "?"));
     assert!(nodes.iter().filter(|node| node["name"] != "2").all(|node| node["gradient"] == "?"));
-    for ending in ["svg", "html", "txt", "tex"] {
+    for ending in ["svg", "html", "txt", "tex", "dot"] {
         folder.ok(&format!("{SCALAR} -o sheet.{ending}"));
         let text = std::fs::read_to_string(folder.path(&format!("sheet.{ending}"))).unwrap();
         assert!(text.contains('?') && !text.contains("NaN"), "{ending}: {text}");
+        let number = document["options"][3]["text"].as_str().unwrap();
+        for part in ["Exercise 7, scalar level 3", "What is ", number.trim_start_matches('-')] {
+            assert!(text.contains(part), "no {part:?} in {ending}: {text}");
+        }
+        assert!(!text.contains("Answer"), "{ending}: {text}");
         folder.ok(&format!("{SCALAR} --solution -o solved.{ending}"));
     }
     folder.ok(&format!("{SCALAR} -o sheet.png"));

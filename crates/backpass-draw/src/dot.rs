@@ -21,7 +21,7 @@ pub fn dot(view: &View, options: &SvgOptions) -> String {
          node [style=filled, fontname=Helvetica, fontsize=14, margin=0.1]\n  edge [color=\"{}\", fontname=Helvetica, fontsize=12, arrowsize=0.7]\n",
         palette.page,
         palette.ink,
-        quoted(&view.title),
+        titled(view),
         palette.line
     );
     let mut depth = 1;
@@ -62,8 +62,8 @@ pub fn dot(view: &View, options: &SvgOptions) -> String {
         let Link::Edge(index) = route.link else { continue };
         let edge = &view.edges[index];
         let sign = match strength(edge).filter(|_| layout.columns) {
-            Some(strength) if strength < 0.0 => format!(", style=dashed, color=\"{}\"", palette.negative),
-            Some(strength) if strength >= 0.0 => format!(", color=\"{}\"", palette.positive),
+            Some(strength) if strength < 0.0 => format!(", style=dashed, color=\"{}\"", palette.negative()),
+            Some(strength) if strength >= 0.0 => format!(", color=\"{}\"", palette.positive()),
             _ => String::new(),
         };
         let (from, to) = (quoted(&view.nodes[edge.from].id), quoted(&view.nodes[edge.to].id));
@@ -83,9 +83,24 @@ fn shape(role: Role) -> &'static str {
     }
 }
 
+/// The title; on a worksheet the question and the answers below it, one a line.
+fn titled(view: &View) -> String {
+    let task = view.task.iter().flat_map(|task| {
+        let answer = task.answer.iter().map(|answer| format!("Answer: {answer}"));
+        [task.question.clone()].into_iter().chain(task.lettered()).chain(answer)
+    });
+    let lines: Vec<String> = [view.title.clone()].into_iter().chain(task).map(|line| escaped(&line)).collect();
+    format!("\"{}\"", lines.join("\\n"))
+}
+
 /// A string of the language.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " "))
+    format!("\"{}\"", escaped(text))
+}
+
+/// What stands in a string of the language.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " ")
 }
 
 /// Coloured lines as an HTML-like label; an empty string where there are none.

@@ -10,6 +10,9 @@ pub const DEJAVU: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 /// The families to ask for: where the first is missing, another sans-serif font is narrower.
 pub const FAMILY: &str = "'DejaVu Sans',system-ui,sans-serif";
 
+/// How much wider bold text is than the same text in the embedded font.
+pub const BOLD: f64 = 1.12;
+
 static FACE: LazyLock<Option<Face<'static>>> = LazyLock::new(|| Face::parse(DEJAVU, 0).ok());
 
 /// The width of a line of text at this size, in the size's unit. Unknown characters count as wide as they are high.
@@ -35,6 +38,18 @@ pub fn shortened(text: &str, size: f64, room: f64) -> String {
     "…".into()
 }
 
+/// The text in lines that are no wider than `room`; words that are wider are shortened.
+pub fn wrapped(text: &str, size: f64, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size) <= room => *line = format!("{line} {word}"),
+            _ => lines.push(shortened(word, size, room)),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +69,6 @@ mod tests {
         let short = shortened("a_very_long_name_of_a_parameter", 12.0, 80.0);
         assert!(short.ends_with('…') && short.len() > 6 && width(&short, 12.0) <= 80.0);
         assert_eq!(shortened("wide", 12.0, 0.0), "…");
+        assert_eq!(wrapped("one  two three", 10.0, width("one two", 10.0)), ["one two", "three"]);
     }
 }

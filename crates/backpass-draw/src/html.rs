@@ -4,6 +4,7 @@
 use backpass::view::{Pass, View};
 use serde_json::json;
 
+use crate::number;
 use crate::svg::{SvgOptions, escape, svg};
 use crate::text;
 use crate::theme::{self, Palette, Theme};
@@ -20,7 +21,8 @@ pub fn html(view: &View, options: &SvgOptions) -> String {
     let title = escape(title);
     // The page chooses between light and dark, not the picture in it.
     let theme = if options.theme == Theme::Auto { Theme::Light } else { options.theme };
-    let picture = svg(view, &SvgOptions { theme, ..options.clone() });
+    let graph = View { task: None, ..view.clone() };
+    let picture = svg(&graph, &SvgOptions { theme, ..options.clone() });
     let root = match options.theme {
         Theme::Light => " data-theme=\"light\"",
         Theme::Dark => " data-theme=\"dark\"",
@@ -32,9 +34,11 @@ pub fn html(view: &View, options: &SvgOptions) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<title>{title}</title>\n\
          <style>\n{}{STYLE}</style>\n</head>\n<body>\n\
          <header><h1>{title}</h1><button id=\"theme\" type=\"button\" hidden>Dark page</button></header>\n\
-         <main>\n<figure id=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">\n{picture}</figure>\n",
-        colours()
+         <main>\n{question}<figure id=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">\n{picture}</figure>\n",
+        colours(),
+        question = view.task.iter().map(|task| format!("<p>{}</p>\n", escape(&task.question))).collect::<String>(),
     );
+    page += &answers(view);
     if !view.steps.is_empty() {
         page += CONTROLS;
     }
@@ -108,6 +112,15 @@ fn table(view: &View, options: &SvgOptions) -> String {
         );
     }
     out + "</tbody>\n</table>\n</div>\n</section>\n"
+}
+
+/// The answers to choose from, and the right one where it is told.
+fn answers(view: &View) -> String {
+    let Some(task) = &view.task else { return String::new() };
+    let typeset = |text: &String| escape(&number::typeset(text));
+    let options: String = task.options.iter().map(|option| format!("<li>{}</li>\n", typeset(option))).collect();
+    let options = if options.is_empty() { options } else { format!("<ol type=\"A\">\n{options}</ol>\n") };
+    options + &task.answer.iter().map(|answer| format!("<p>Answer: {}</p>\n", typeset(answer))).collect::<String>()
 }
 
 fn notes(view: &View) -> String {

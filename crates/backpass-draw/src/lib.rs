@@ -15,6 +15,7 @@ pub mod tex;
 pub mod text;
 pub mod theme;
 mod tree;
+mod worksheet;
 
 pub use dot::dot;
 pub use html::html;

@@ -15,17 +15,19 @@ mod ranges;
 mod render;
 mod shapes;
 mod sheet;
+mod surfaces;
 
 use backpass::autodiff::DifferentiateError;
 use backpass::interpret::InterpretError;
 
 pub use activation::{activation, activations};
 pub use axis::{Axis, Scale};
-pub use boundary::{boundary, neurons, profile};
+pub use boundary::{MOST_NEURONS, boundary, neurons, profile};
 pub use chart::{Chart, Colour, Mark, Series, Shade, ShadeKey, Shape, Tint};
 pub use history::{Training, learning_curves};
 pub use ranges::init_ranges;
 pub use sheet::Sheet;
+pub use surfaces::surfaces;
 
 /// Why a plot cannot be drawn.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -15,6 +15,7 @@ use crate::font;
 use crate::layout::{self, Direction, Frame, Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route};
 use crate::number;
 use crate::theme::{self, Theme, Tint};
+use crate::worksheet::{self, Worksheet};
 
 /// How a view is drawn.
 #[derive(Clone, Debug)]
@@ -51,11 +52,16 @@ const SHAPES: &str = ".bp text{stroke:none;text-anchor:middle}.bp .quiet,.bp .lo
 pub fn svg(view: &View, options: &SvgOptions) -> String {
     let layout = layout::layout(view, options);
     let legend = legend::legend(&layout, view, options);
-    let (w, h) = (layout.w.max(legend.w), layout.h + legend.h);
+    let sheet = Worksheet::of(view, layout.w.max(legend.w));
+    let (w, h) = (layout.w.max(legend.w).max(sheet.w), sheet.above + layout.h + legend.h + sheet.below);
     let mut out = Out(String::new());
     out.open(view, w, h);
     out.push(&format!("<style>{SHAPES}{}</style>", theme::css(options.theme)));
     out.push(&format!(r#"<rect class="page" width="{}" height="{}"/>"#, short(w), short(h)));
+    sheet.lines(layout.h + legend.h).for_each(|line| out.sheet_line(&line));
+    if sheet.above > 0.0 {
+        out.push(&format!(r#"<g transform="translate(0 {})">"#, short(sheet.above)));
+    }
     for frame in &layout.frames {
         out.frame(view, frame);
     }
@@ -80,6 +86,9 @@ pub fn svg(view: &View, options: &SvgOptions) -> String {
     }
     layout.frames.iter().for_each(|frame| out.label(&frame.title, "halo", ""));
     legend.write(&mut out, layout.h);
+    if sheet.above > 0.0 {
+        out.push("</g>");
+    }
     if view.nodes.is_empty() {
         out.push(&format!(
             r#"<text class="quiet" x="{}" y="{}">nothing to draw</text>"#,
@@ -203,6 +212,13 @@ impl Out {
             short(label.rect.y + label.text.style.size()),
             escape(&label.text.text)
         ));
+    }
+
+    fn sheet_line(&mut self, line: &worksheet::Line) {
+        let (x, y, size) = (short(line.x), short(line.y), short(line.size));
+        let weight = if line.bold { r#" font-weight="bold""# } else { "" };
+        let text = escape(&line.text);
+        self.push(&format!(r#"<text class="start" x="{x}" y="{y}" font-size="{size}"{weight}>{text}</text>"#));
     }
 
     fn frame(&mut self, view: &View, frame: &Frame) {

@@ -9,6 +9,7 @@ use crate::layout::{
 };
 use crate::svg::{SvgOptions, strength};
 use crate::theme::{Palette, Tint};
+use crate::worksheet::{Line, Worksheet};
 
 /// Points of TeX's `bp` in a unit of the picture, a pixel of 1/96 inch.
 const UNIT: f64 = 0.75;
@@ -18,13 +19,16 @@ const UNIT: f64 = 0.75;
 pub fn tex(view: &View, options: &SvgOptions) -> String {
     let palette = Palette::of(options.theme);
     let layout = layout(view, options);
+    let sheet = Worksheet::of(view, layout.w);
     let mut out = Out(String::from("\\documentclass[border=0pt]{standalone}\n\\usepackage[T1]{fontenc}\n"));
     out.0 += "\\usepackage{amsmath,amssymb,tikz}\n\\usetikzlibrary{arrows.meta}\n";
     out.colours(view, palette);
     let _ =
         writeln!(out.0, "\\begin{{document}}\n\\begin{{tikzpicture}}[x={UNIT}bp, y=-{UNIT}bp, line width={UNIT}bp,");
     out.0 += "  every node/.style={inner sep=0pt, outer sep=0pt}, arrow/.style={-{Stealth[length=5bp]}}]\n";
-    let _ = writeln!(out.0, "\\fill[page] (0, 0) rectangle {};", at(Point { x: layout.w, y: layout.h }));
+    let (start, end) = (-sheet.above, Point { x: layout.w.max(sheet.w), y: layout.h + sheet.below });
+    let _ = writeln!(out.0, "\\fill[page] (0, {}) rectangle {};", short(start), at(end));
+    sheet.lines(layout.h).for_each(|line| out.line(&Line { y: line.y + start, ..line }));
     for frame in &layout.frames {
         let _ = writeln!(out.0, "\\draw[frame, densely dotted, {}] {};", rounded(8.0), rectangle(&frame.rect));
         out.label(&frame.title);
@@ -67,8 +71,8 @@ impl Out {
             ("page", palette.page),
             ("line", palette.line),
             ("frame", palette.frame),
-            ("positive", palette.positive),
-            ("negative", palette.negative),
+            ("positive", palette.positive()),
+            ("negative", palette.negative()),
         ];
         lines.iter().for_each(|(name, colour)| define(name, colour));
         let mut defined: Vec<&str> = Vec::new();
@@ -134,6 +138,15 @@ impl Out {
 
     fn label(&mut self, label: &Label) {
         self.text(&label.text, label.rect.centre(), "");
+    }
+
+    /// A line of prose.
+    fn line(&mut self, line: &Line) {
+        let (place, size) = (at(Point { x: line.x, y: line.y }), short(line.size * UNIT));
+        let font =
+            format!("\\fontsize{{{size}bp}}{{{size}bp}}\\selectfont{}", if line.bold { "\\bfseries" } else { "" });
+        let text: String = line.text.chars().map(prose).collect();
+        let _ = writeln!(self.0, "\\node[anchor=base west, text=name, font={{{font}}}] at {place} {{{text}}};");
     }
 
     fn text(&mut self, text: &Text, centre: Point, ground: &str) {
@@ -222,6 +235,16 @@ fn sign(sign: &str) -> String {
         Some(c) if c.is_ascii_alphanumeric() || "+()[]|,.:;!?/'".contains(c) => sign.to_owned(),
         Some(c) => format!("\\text{{{}}}", escaped(c)),
         None => String::new(),
+    }
+}
+
+/// One sign in a sentence.
+fn prose(c: char) -> String {
+    let mut bytes = [0; 4];
+    let text: &str = c.encode_utf8(&mut bytes);
+    match SIGNS.iter().find(|(known, _)| *known == text && !c.is_ascii()) {
+        Some((_, command)) => format!("${command}$"),
+        None => escaped(c),
     }
 }
 

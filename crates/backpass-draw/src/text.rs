@@ -33,7 +33,8 @@ const CONTINUED: &str = "  ";
 /// Longer arrays are shortened.
 const LONGEST_ARRAY: usize = 40;
 
-/// A view as a table: a line for each node with its value, its local derivatives and its gradient; then the notes.
+/// A view as a table: a line for each node with its value, its local derivatives and its gradient; then the notes, and
+/// what the reader is asked.
 pub fn table(view: &View, options: &Options) -> String {
     let mut lines = vec![headings(view).map(|heading| vec![heading])];
     for row in rows(view, options) {
@@ -45,6 +46,16 @@ pub fn table(view: &View, options: &Options) -> String {
     text += if notes.is_empty() { "" } else { "\n" };
     for note in notes {
         push_wrapped(&mut text, "", &note, options.width);
+    }
+    if let Some(task) = &view.task {
+        text += "\n";
+        push_wrapped(&mut text, "", &printable(&task.question), options.width);
+        text += if task.options.is_empty() { "" } else { "\n" };
+        task.lettered().iter().for_each(|option| push_wrapped(&mut text, "  ", &printable(option), options.width));
+        if let Some(answer) = &task.answer {
+            text += "\n";
+            push_wrapped(&mut text, "Answer: ", &printable(answer), options.width);
+        }
     }
     text
 }

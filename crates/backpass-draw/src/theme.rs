@@ -86,13 +86,13 @@ pub(crate) struct Palette {
     pub frame: &'static str,
     pub forward: &'static str,
     pub backward: &'static str,
-    pub positive: &'static str,
-    pub negative: &'static str,
+    /// Lines of different things, after Okabe and Ito (2008), darkened on light and lightened on dark for contrast.
+    pub series: [&'static str; 8],
     /// Fill and outline of each tint, in the order of [`Tint::ALL`].
     tints: [(&'static str, &'static str); 8],
 }
 
-const LIGHT: Palette = Palette {
+pub(crate) const LIGHT: Palette = Palette {
     page: "#ffffff",
     ink: "#1a1a1a",
     quiet: "#5c5c5c",
@@ -100,8 +100,7 @@ const LIGHT: Palette = Palette {
     frame: "#b5b5b5",
     forward: "#00609c",
     backward: "#b03a00",
-    positive: "#0072b2",
-    negative: "#d55e00",
+    series: ["#0072b2", "#d55e00", "#008060", "#a3478f", "#a67200", "#4c5662", "#3c8fc4", "#7a3b10"],
     tints: [
         ("#f4f4f4", "#7a7a7a"),
         ("#e3f2fc", "#2b83b8"),
@@ -114,7 +113,7 @@ const LIGHT: Palette = Palette {
     ],
 };
 
-const DARK: Palette = Palette {
+pub(crate) const DARK: Palette = Palette {
     page: "#15181c",
     ink: "#f0f0f0",
     quiet: "#a8adb4",
@@ -122,8 +121,7 @@ const DARK: Palette = Palette {
     frame: "#555c64",
     forward: "#7cc4f0",
     backward: "#f5a468",
-    positive: "#56b4e9",
-    negative: "#f08a3c",
+    series: ["#56b4e9", "#f08a3c", "#2fcb9b", "#e391cb", "#edb52f", "#bac2cc", "#9fd4f5", "#d9a27e"],
     tints: [
         ("#2a2e33", "#8f969e"),
         ("#16364a", "#56b4e9"),
@@ -145,6 +143,16 @@ impl Palette {
     /// The fill and the outline of a role.
     pub fn tint(&self, role: Role) -> (&'static str, &'static str) {
         self.tints[Tint::of(role) as usize]
+    }
+
+    /// The colour of positive weights.
+    pub fn positive(&self) -> &'static str {
+        self.series[0]
+    }
+
+    /// The colour of negative weights.
+    pub fn negative(&self) -> &'static str {
+        self.series[1]
     }
 
     /// The ground of what is spoken of just now.
@@ -175,8 +183,8 @@ impl Palette {
             forward = self.forward,
             backward = self.backward,
             line = self.line,
-            positive = self.positive,
-            negative = self.negative,
+            positive = self.positive(),
+            negative = self.negative(),
             frame = self.frame,
         );
         for ((_, name), (fill, outline)) in Tint::ALL.iter().zip(self.tints) {
@@ -219,7 +227,7 @@ mod tests {
             for text in [palette.ink, palette.quiet, palette.forward, palette.backward] {
                 assert!(contrast(text, palette.page) >= 4.5, "{text} on {}", palette.page);
             }
-            for line in [palette.line, palette.positive, palette.negative] {
+            for line in palette.series.iter().chain([&palette.line]) {
                 assert!(contrast(line, palette.page) >= 3.0, "{line} on {}", palette.page);
             }
             for (fill, outline) in palette.tints {

@@ -8,6 +8,19 @@ use crate::options::FitOptions;
 use crate::schema::{Kind, Schema};
 use crate::task::{Target, Task};
 
+impl Model {
+    /// What makes the training loss larger than the same loss on validation rows, where it is left out.
+    pub fn only_in_training(&self) -> Vec<&'static str> {
+        let options = &self.manifest.options;
+        let in_loss = options.loss.as_ref().is_some_and(|loss| loss.contains("smoothing"));
+        let parts = [
+            (options.dropout.is_some_and(|share| share > 0.0), "dropout"),
+            (in_loss || options.label_smoothing.is_some_and(|share| share > 0.0), "label smoothing"),
+        ];
+        parts.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name).collect()
+    }
+}
+
 /// The target and why it is taken so.
 pub(crate) fn describe_target(target: &Target) -> String {
     let what = match &target.task {

@@ -25,6 +25,13 @@ fn a_map_is_what_the_model_predicts() {
     let map = model.landscape(&table, 21, 100).unwrap();
     assert_eq!((map.inputs.clone(), map.target.as_str()), (["x1".to_string(), "x2".to_string()], "class"));
     assert_eq!((map.classes.len(), map.predictions.len(), map.points.len()), (2, 2, 200));
+    // From 1 to 2 times as wide as tall, on points as dense as on what is shown.
+    let grid = &map.predictions[0];
+    let [width, height] = map.shown.map(|(low, high)| high - low);
+    assert!(
+        (grid.x.1 - grid.x.0 - 2.0 * height).abs() < 1e-9 && (grid.y.1 - grid.y.0 - width.max(height)).abs() < 1e-9
+    );
+    assert!((2..=22).contains(&(grid.columns / 2)) && grid.rows >= 21, "{} {}", grid.columns, grid.rows);
     let corner = map.predictions[0].point(20, 3);
     let number = |name: &str, value| Column { name: name.into(), cells: Cells::Number(vec![value]) };
     let row = Table::new("t", vec![number("x1", corner.0), number("x2", corner.1)]).unwrap();
@@ -45,7 +52,7 @@ fn neurons_are_what_the_network_computes() {
     let map = model.landscape(&table, 15, 100).unwrap();
     let names: Vec<&str> = map.neurons.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names[..5], ["hidden1[0]", "hidden1[1]", "hidden1[2]", "hidden1[3]", "hidden2[0]"]);
-    assert_eq!((names.len(), map.neuron_count), (7, 7));
+    assert_eq!((names.len(), map.hidden.clone()), (7, vec![4, 3]));
     for neuron in &map.neurons {
         for (output, sum) in neuron.output.values.iter().zip(&neuron.sum.values) {
             assert!((output - sum.tanh()).abs() < 1e-12);
@@ -60,8 +67,31 @@ fn neurons_are_what_the_network_computes() {
         let sum = b[unit] + features.iter().enumerate().map(|(i, x)| f64::from(*x) * w[i * 4 + unit]).sum::<f64>();
         assert!((map.neurons[unit].sum.value(4, 9) - sum).abs() < 1e-6);
     }
+    // The strongest ones by hand: the spread of each output over the data times the size of the weights it goes on with.
+    let (features, _) = model.features(&table).unwrap();
+    let weights = |name: &str| model.network.weights[name].data();
+    let layer = |x: &[f64], w: &[f64], b: &[f64]| -> Vec<f64> {
+        let sum = |unit: usize| b[unit] + x.iter().enumerate().map(|(i, x)| x * w[i * b.len() + unit]).sum::<f64>();
+        (0..b.len()).map(|unit| sum(unit).tanh()).collect()
+    };
+    let rows: Vec<Vec<f64>> = features.chunks(3).map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect();
+    let first = |x: &Vec<f64>| layer(x, weights("hidden1.W"), weights("hidden1.b"));
+    let both = |x: &Vec<f64>| [first(x), layer(&first(x), weights("hidden2.W"), weights("hidden2.b"))].concat();
+    let outputs: Vec<Vec<f64>> = rows.iter().map(both).collect();
+    for (index, neuron) in map.neurons.iter().enumerate() {
+        let mean = outputs.iter().map(|row| row[index]).sum::<f64>() / rows.len() as f64;
+        let variance = outputs.iter().map(|row| (row[index] - mean).powi(2)).sum::<f64>() / rows.len() as f64;
+        let (next, unit) = if index < 4 { (weights("hidden2.W"), index) } else { (weights("output.W"), index - 4) };
+        let width = next.len() / [4, 3][index / 4];
+        let size = next[unit * width..(unit + 1) * width].iter().map(|w| w * w).sum::<f64>();
+        assert!((neuron.strength - (variance * size).sqrt()).abs() < 1e-6, "{} {}", neuron.name, neuron.strength);
+    }
+    let mut strengths: Vec<f64> = map.neurons.iter().map(|neuron| neuron.strength).collect();
+    strengths.sort_by(|a, b| b.total_cmp(a));
     let few = model.landscape(&table, 5, 2).unwrap();
-    assert_eq!((few.neurons.len(), few.neuron_count), (2, 7));
+    assert!(few.neurons.iter().all(|neuron| neuron.strength >= strengths[1]));
+    assert!(map.bent.contains("derived"), "{}", map.bent);
+    assert_eq!((few.neurons.len(), few.hidden), (2, vec![4, 3]));
     let none = trained(&table, &options("none")).model.landscape(&table, 5, 9).unwrap();
     assert!(none.neurons.is_empty());
 }

@@ -145,6 +145,24 @@ pub struct Step {
     pub text: String,
 }
 
+/// What the reader of a picture is asked, as on a worksheet.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Task {
+    /// The question, in whole sentences.
+    pub question: String,
+    /// The answers to choose from, called A, B, C and so on; none where the reader finds one alone.
+    pub options: Vec<String>,
+    /// The right answer, where it is told.
+    pub answer: Option<String>,
+}
+
+impl Task {
+    /// The answers to choose from with their letters: `A/  -2.25`.
+    pub fn lettered(&self) -> Vec<String> {
+        ('A'..).zip(&self.options).map(|(letter, option)| format!("{letter}/  {option}")).collect()
+    }
+}
+
 /// What a picture shows.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -164,6 +182,8 @@ pub struct View {
     pub steps: Vec<Step>,
     /// What is remarkable about the whole, in whole sentences.
     pub notes: Vec<String>,
+    /// What the reader is asked.
+    pub task: Option<Task>,
 }
 
 impl View {

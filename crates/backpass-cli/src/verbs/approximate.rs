@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use backpass::nn::{Activation, Network};
-use backpass_draw::plot::{Axis, Chart, Series, Sheet};
+use backpass::view::Grid;
+use backpass_draw::plot::{Axis, Chart, Series, Sheet, surfaces};
 use backpass_learn::approximate::{
     ApproximateError, Construction, Domain, Form, Function, Measured, RaceOptions, Racer, construct, decompose,
     evaluate, race,
@@ -56,7 +57,7 @@ pub struct Approximate {
     #[command(flatten)]
     threads: Threads,
 
-    /// Draw the function, the networks and their errors to this file, for one input: .svg or .png
+    /// Draw the function, the networks and their errors to this file: curves, or maps for two inputs: .svg or .png
     #[arg(long, value_name = "FILE", help_heading = "Picture")]
     fit: Option<PathBuf>,
 
@@ -74,8 +75,12 @@ Examples:
 /// Multiples of epsilon for which networks are written down; the last is epsilon itself.
 const MULTIPLES: [f64; 4] = [8.0, 4.0, 2.0, 1.0];
 
-/// Width and height of one chart.
+/// Width and height of one chart, and of one of three maps side by side.
 const CHART: (u32, u32) = (640, 460);
+const MAP: (u32, u32) = (400, 330);
+/// Points of a curve, and along each side of a map.
+const POINTS: usize = 1001;
+const GRID: usize = 81;
 
 impl Approximate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
@@ -88,18 +93,19 @@ impl Approximate {
             ));
         }
         let f = Function::parse(&self.function, &self.domain)?;
-        if fit.output.is_some() && f.inputs().len() > 1 {
-            let message = "--fit draws functions of one input\nhelp: --output draws the errors for any function";
-            return Err(Failure::usage(message));
-        }
         let mut unmet = Vec::new();
         let constructions = self.construct(&f, &mut unmet)?;
         let racers = self.race(&f, talk)?;
         if self.picture.output.is_some() {
-            draw(&self.picture, &errors(&f, self.epsilon, &constructions, &racers))?;
+            draw(&self.picture, &errors(&f, self.epsilon, &constructions, &racers), CHART)?;
         }
         if fit.output.is_some() {
-            draw(&fit, &fits(&f, self.epsilon, &constructions, &racers, self.threads.count())?)?;
+            let networks = best(&f, self.epsilon, &constructions, &racers);
+            let threads = self.threads.count();
+            match &f.inputs() {
+                [x, y] => draw(&fit, &maps(&f, [x, y], &networks, threads)?, MAP)?,
+                inputs => draw(&fit, &curves(&f, &inputs[0], self.epsilon, &networks, threads)?, CHART)?,
+            }
         }
         if self.json {
             output::json(&self.document(&f, &constructions, &racers, &unmet))?;
@@ -231,8 +237,8 @@ impl Approximate {
     }
 }
 
-fn draw(picture: &Picture, sheet: &Sheet) -> Result<(), Failure> {
-    picture.vector(&sheet.svg(sheet.size(CHART), picture.theme).map_err(Failure::usage)?)
+fn draw(picture: &Picture, sheet: &Sheet, chart: (u32, u32)) -> Result<(), Failure> {
+    picture.vector(&sheet.svg(sheet.size(chart), picture.theme).map_err(Failure::usage)?)
 }
 
 impl From<ApproximateError> for Failure {
@@ -314,38 +320,57 @@ fn errors(f: &Function, epsilon: f64, constructions: &[Construction], racers: &[
     }
 }
 
-/// The function with the networks written down for epsilon and the best trained one, and their errors.
-fn fits(
+/// The networks written down for epsilon and the best trained one, with their names.
+fn best<'a>(
     f: &Function,
     epsilon: f64,
-    constructions: &[Construction],
-    racers: &[Racer],
+    constructions: &'a [Construction],
+    racers: &'a [Racer],
+) -> Vec<(String, &'a Network)> {
+    let made = constructions.iter().filter(|c| c.epsilon == epsilon);
+    let made = made.map(|c| (format!("{}, {} neurons", c.form.name(), c.neurons), &c.network));
+    let trained = racers.iter().min_by(|a, b| a.measured.error.total_cmp(&b.measured.error));
+    made.chain(trained.map(|racer| (format!("trained {}", layers(f, &racer.hidden)), &racer.network))).collect()
+}
+
+/// A function of one input with networks for it, and their errors.
+fn curves(
+    f: &Function,
+    input: &str,
+    epsilon: f64,
+    networks: &[(String, &Network)],
     threads: usize,
 ) -> Result<Sheet, Failure> {
-    const POINTS: usize = 1001;
     let (low, high) = f.domain()[0];
     let xs: Vec<f64> = (0..POINTS).map(|i| low + (high - low) * (i as f64 / (POINTS - 1) as f64)).collect();
     let along = |ys: Vec<f64>| -> Vec<(f64, f64)> { xs.iter().copied().zip(ys).collect() };
     let values = f.values(&xs);
-    let mut networks: Vec<(String, &Network)> = Vec::new();
-    for made in constructions.iter().filter(|c| c.epsilon == epsilon) {
-        networks.push((format!("{}, {} neurons", made.form.name(), made.neurons), &made.network));
-    }
-    if let Some(best) = racers.iter().min_by(|a, b| a.measured.error.total_cmp(&b.measured.error)) {
-        networks.push((format!("trained {}", layers(f, &best.hidden)), &best.network));
-    }
-    let input = &f.inputs()[0];
     let mut fit = Chart::new("Function and networks", Axis::linear(input), Axis::linear("value"))
-        .with(Series::curve(f.text(), along(values.clone())).in_ink());
+        .with(Series::ground(f.text(), along(values.clone())).in_ink());
     let mut error = Chart::new("Network less function", Axis::linear(input), Axis::linear("error"));
-    for (colour, (name, network)) in networks.into_iter().enumerate() {
+    for (colour, (name, network)) in networks.iter().enumerate() {
         let outputs = evaluate(network, &xs, threads)?;
         let errors = outputs.iter().zip(&values).map(|(y, t)| y - t).collect();
-        fit = fit.with(Series::curve(&name, along(outputs)).coloured(colour));
-        error = error.with(Series::curve(&name, along(errors)).coloured(colour));
+        fit = fit.with(Series::line(name, along(outputs)).coloured(colour));
+        error = error.with(Series::line(name, along(errors)).coloured(colour));
     }
     for (name, level) in [("± epsilon", epsilon), ("", -epsilon)] {
         error = error.with(Series::dashed(name, vec![(low, level), (high, level)]).in_ink());
     }
     Ok(Sheet { title: f.to_string(), subtitle: String::new(), columns: 1, charts: vec![fit, error] })
+}
+
+/// Maps of a function of two inputs and of networks for it, and of their errors.
+fn maps(f: &Function, inputs: [&str; 2], networks: &[(String, &Network)], threads: usize) -> Result<Sheet, Failure> {
+    let empty = Grid::from_fn(f.domain()[0], f.domain()[1], GRID, GRID, |_, _| f64::NAN);
+    let places = (0..GRID * GRID).map(|i| empty.point(i % GRID, i / GRID));
+    let points: Vec<f64> = places.flat_map(|(x, y)| [x, y]).collect();
+    let grid = |values: Vec<f64>| Grid { values, ..empty.clone() };
+    let of = |(name, network): &(String, &Network)| -> Result<(String, Grid), Failure> {
+        Ok((name.clone(), grid(evaluate(network, &points, threads)?)))
+    };
+    let networks = networks.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let charts = surfaces(inputs, f.text(), &grid(f.values(&points)), &networks);
+    let subtitle = "Function, network and error; all maps of values share one scale, and so do all maps of errors.";
+    Ok(Sheet { title: f.to_string(), subtitle: subtitle.into(), columns: 3, charts })
 }

@@ -6,7 +6,7 @@ use backpass::explain::{NeuronOptions, Source, neurons, recognise, structure};
 use backpass::nn::Activation;
 use backpass::view::{Level, View};
 use backpass_draw::plot::{
-    Chart, PlotError, Sheet, Training, activation, activations, boundary, init_ranges, learning_curves,
+    Chart, MOST_NEURONS, PlotError, Sheet, Training, activation, activations, boundary, init_ranges, learning_curves,
 };
 use backpass_draw::plot::{neurons as neuron_maps, profile};
 use backpass_draw::text;
@@ -90,8 +90,6 @@ Examples:
 const SIZE: (u32, u32) = (720, 480);
 /// Grid points along each side of a map.
 const GRID: usize = 160;
-/// Hidden neurons of which maps are made.
-const MAPS: usize = 23;
 /// Rows with which ranges are computed.
 const ROWS: usize = 256;
 
@@ -178,15 +176,14 @@ impl Draw {
                 |path: &str| Path::new(path).file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
             let names: Vec<String> =
                 models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
-            let trainings: Vec<Training<'_>> = names
-                .iter()
-                .zip(&models)
-                .map(|(name, (_, model))| Training {
-                    name,
-                    history: &model.history,
-                    kept: (models.len() == 1).then_some(model.manifest.best_epoch),
-                })
-                .collect();
+            let parts: Vec<_> = models.iter().map(|(_, model)| model.only_in_training()).collect();
+            let trainings = names.iter().zip(&models).zip(&parts).map(|((name, (_, model)), only_in_training)| Training {
+                name,
+                history: &model.history,
+                kept: (models.len() == 1).then_some(model.manifest.best_epoch),
+                only_in_training,
+            });
+            let trainings: Vec<Training<'_>> = trainings.collect();
             return self.chart(&learning_curves(&trainings));
         }
         let [(_, model)] = &models[..] else { return Err(Failure::usage("one model is drawn at a time")) };
@@ -199,7 +196,7 @@ impl Draw {
         if !maps && model.inputs.numbers.len() + model.inputs.categories.len() == 1 {
             return self.chart(&profile(&model.profile(&table, 4 * GRID).map_err(Failure::usage)?));
         }
-        let landscape = model.landscape(&table, GRID, MAPS).map_err(Failure::usage)?;
+        let landscape = model.landscape(&table, GRID, MOST_NEURONS).map_err(Failure::usage)?;
         if landscape.neurons.is_empty() && maps {
             talk.note("the model has no hidden neurons");
         }

@@ -57,7 +57,7 @@ const LEVELS_HELP: &str = "\
 Levels:
      scalar                     neuron               matrix                layer
   1  a chain of + - *           one input            T = XY                t = Wx + b
-  2  max, relu, squares         two inputs, relu     other sizes           relu
+  2  maximum, relu, squares     two inputs, relu     other sizes           relu
   3  x is used twice            three inputs         relu(XY)              relu, more is asked
   4  sigmoid, tanh, exp         sigmoid or tanh      sigmoid or tanh       sigmoid or tanh
   5  more is used twice         two in a row         X is used twice       two layers
@@ -83,7 +83,10 @@ impl Exercise {
             (0..u64::from(self.count)).map(|i| Sheet::new(self.kind, self.level, first.wrapping_add(i))).collect();
         let exercises = exercises.map_err(Failure::usage)?;
         for exercise in &exercises {
-            let view = if self.solution { exercise.solved() } else { exercise.sheet(self.blank) };
+            let mut view = if self.solution { exercise.solved() } else { exercise.sheet(self.blank) };
+            if self.blank {
+                view.task.iter_mut().for_each(|task| task.options.clear());
+            }
             self.picture.draw(&view, exercise.digits())?;
         }
         if let (Some(answer), [exercise]) = (&self.answer, &exercises[..]) {
@@ -109,20 +112,13 @@ impl Exercise {
         let mut text = format!("exercise {}: {}\n\n", exercise.seed(), self.call(exercise));
         text += &format!("{}\n\n", indented(exercise.program()));
         text += &table(exercise.sheet(self.blank), exercise.digits());
-        text += &format!("\n{}\n", exercise.question());
-        if !self.blank {
-            text += "\n";
-            for (letter, option) in ('A'..).zip(exercise.options()) {
-                text += &format!("  {letter}/  {}\n", exercise.write(&option.value));
-            }
-        }
         if self.solution { text + "\n" + &self.solution(exercise) } else { text }
     }
 
     fn mark(&self, exercise: &Sheet, answer: &str) -> Result<(), Failure> {
         let value = exercise.read(answer).map_err(Failure::usage)?;
         let mut text = match exercise.mark(&value) {
-            Mark::Right => format!("Right: {} = {}.\n", exercise.wanted(), exercise.write(exercise.right())),
+            Mark::Right => format!("Right: {}.\n", exercise.answer()),
             Mark::Known(known) => {
                 let words = known.mistake.as_ref().map(|mistake| exercise.words(mistake));
                 let said = words.map_or(String::new(), |w| format!("{}: {}\nhint: {}\n", w.name, w.reason, w.hint));
@@ -146,7 +142,7 @@ impl Exercise {
         if !locals.is_empty() {
             text += &format!("\nLocal derivatives\n{}\n", indented(&locals.join("\n")));
         }
-        text += &format!("\n{} = {}\n", exercise.wanted(), exercise.write(exercise.right()));
+        text += &format!("\n{}\n", exercise.answer());
         if self.blank {
             return text;
         }

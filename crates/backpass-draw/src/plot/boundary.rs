@@ -9,13 +9,13 @@ use super::sheet::Sheet;
 use crate::number;
 
 /// The parts into which a range of values is shaded.
-const PARTS: usize = 10;
+pub(super) const PARTS: usize = 10;
 /// The strongest shade: points in the same colour must stand out from it.
 const STRONGEST: f64 = 0.5;
 /// The colour of values that belong to no class.
 const NEUTRAL: usize = 5;
-/// More panels than this are not readable.
-const MOST_NEURONS: usize = 23;
+/// More hidden neurons than this are not readable as panels of their own.
+pub const MOST_NEURONS: usize = 23;
 /// More lines than this hide the data.
 const MOST_LINES: usize = 16;
 
@@ -43,9 +43,16 @@ pub fn boundary(landscape: &Landscape, lines: bool) -> Chart {
         _ => (strongholds(&landscape.predictions), None),
     };
     if lines {
-        let sums: Vec<&NeuronMap> = landscape.neurons.iter().filter(|n| n.layer == 0).take(MOST_LINES).collect();
-        let zeros: Vec<_> = sums.iter().flat_map(|neuron| contours(&neuron.sum, 0.0)).collect();
+        let mut first: Vec<&NeuronMap> = landscape.neurons.iter().filter(|n| n.layer == 0).collect();
+        first.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+        first.truncate(MOST_LINES);
+        let zeros: Vec<_> = first.iter().flat_map(|neuron| contours(&neuron.sum, 0.0)).collect();
         if !zeros.is_empty() {
+            let all = landscape.hidden.first().copied().unwrap_or(0);
+            let strongest = (first.len() < all)
+                .then(|| format!("Dashed lines show where the {} strongest of {all} neurons switch.", first.len()));
+            let said = strongest.into_iter().chain([landscape.bent.clone()]).filter(|text| !text.is_empty());
+            chart.subtitle = said.collect::<Vec<_>>().join(" ");
             chart.series.push(Series::dashed("a neuron switches", joined(&zeros)).coloured(NEUTRAL));
         }
     }
@@ -77,14 +84,17 @@ pub fn neurons(landscape: &Landscape) -> Sheet {
         chart.series.push(Series::curve("", joined(&line)).in_ink());
         chart
     };
-    let shown = landscape.neurons.len().min(MOST_NEURONS);
-    let charts: Vec<Chart> = std::iter::once(whole).chain(landscape.neurons.iter().take(shown).map(map)).collect();
+    let charts: Vec<Chart> = std::iter::once(whole).chain(landscape.neurons.iter().map(map)).collect();
     let mut subtitle =
         "Each neuron's output over the plane, from the smallest value in its layer, faint, to the largest; \
                         on the line its weighted sum is 0."
             .to_string();
-    if shown < landscape.neuron_count {
-        subtitle += &format!(" The first {shown} of {} neurons are shown.", landscape.neuron_count);
+    let (shown, all) = (landscape.neurons.len(), landscape.hidden.iter().sum::<usize>());
+    if shown < all {
+        subtitle += &format!(" These are the {shown} strongest of {all} neurons.");
+    }
+    if !landscape.bent.is_empty() && shown > 0 {
+        subtitle += &format!(" {}", landscape.bent);
     }
     let columns = (charts.len() as f64).sqrt().ceil().min(4.0) as usize;
     Sheet { title: format!("{}: what each hidden neuron sees", landscape.target), subtitle, charts, columns }
@@ -131,12 +141,12 @@ pub fn profile(profile: &Profile) -> Chart {
 /// An empty chart over the plane of the inputs, with units of equal length where the two ranges are alike.
 fn plane(landscape: &Landscape, title: String) -> Chart {
     let [x, y] = &landscape.inputs;
-    let mut chart = Chart::new(title, Axis::linear(x.as_str()), Axis::linear(y.as_str()));
-    if let Some(grid) = landscape.predictions.first() {
-        let ratio = (grid.x.1 - grid.x.0) / (grid.y.1 - grid.y.0);
-        chart.equal_units = (0.5..=2.0).contains(&ratio);
-    }
-    chart
+    let axis = |name: &str, (low, high): (f64, f64)| match low < high {
+        true => Axis::linear(name).within(low, high),
+        false => Axis::linear(name),
+    };
+    let [across, up] = landscape.shown;
+    Chart { equal_units: Landscape::alike(across, up), ..Chart::new(title, axis(x, across), axis(y, up)) }
 }
 
 /// The rows of the data: for classes a series each, in the colours of the shades.
@@ -153,7 +163,7 @@ fn data(landscape: &Landscape) -> Vec<Series> {
 }
 
 /// The smallest and the largest finite value; apart by something in any case.
-fn extent<'a>(grids: impl IntoIterator<Item = &'a Grid>) -> (f64, f64) {
+pub(super) fn extent<'a>(grids: impl IntoIterator<Item = &'a Grid>) -> (f64, f64) {
     let finite = grids.into_iter().flat_map(|grid| &grid.values).copied().filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     match (low, high) {
@@ -164,7 +174,7 @@ fn extent<'a>(grids: impl IntoIterator<Item = &'a Grid>) -> (f64, f64) {
 }
 
 /// Equal parts of a range, each filled over the one below.
-fn bands(grid: &Grid, (low, high): (f64, f64), tints: &[Tint]) -> Vec<Shade> {
+pub(super) fn bands(grid: &Grid, (low, high): (f64, f64), tints: &[Tint]) -> Vec<Shade> {
     let level = |part: usize| match part {
         0 => f64::MIN,
         _ => low + (high - low) * part as f64 / tints.len() as f64,
@@ -174,14 +184,14 @@ fn bands(grid: &Grid, (low, high): (f64, f64), tints: &[Tint]) -> Vec<Shade> {
 }
 
 /// The first class's colour below the middle, the second one's above it, pale in the middle.
-fn two_sided(part: usize) -> Tint {
+pub(super) fn two_sided(part: usize) -> Tint {
     let half = PARTS / 2;
     let (colour, distance) = if part < half { (0, half - part) } else { (1, part - half + 1) };
     Tint { colour, strength: STRONGEST * distance as f64 / half as f64 }
 }
 
 /// One colour from pale to strong.
-fn one_sided(colour: usize) -> Vec<Tint> {
+pub(super) fn one_sided(colour: usize) -> Vec<Tint> {
     (0..PARTS).map(|part| Tint { colour, strength: 0.75 * part as f64 / (PARTS - 1) as f64 }).collect()
 }
 
@@ -225,16 +235,19 @@ mod tests {
         });
         let neuron = |index: usize| {
             let sum = Grid::from_fn(range, range, 101, 101, |x, y| if index == 0 { x - 0.5 } else { y + x });
-            NeuronMap { name: format!("hidden1[{index}]"), layer: 0, output: sum.map(f64::tanh), sum }
+            let strength = if index == 0 { 1.0 } else { 2.0 };
+            NeuronMap { name: format!("hidden1[{index}]"), layer: 0, output: sum.map(f64::tanh), sum, strength }
         };
         Landscape {
             inputs: ["x1".into(), "x2".into()],
+            shown: [(-1.5, 1.5), (-2.0, 2.0)],
             target: "class".into(),
             classes: vec!["a".into(), "b".into()],
             predictions: vec![second.map(|p| 1.0 - p), second],
             points: points.collect(),
             neurons: vec![neuron(0), neuron(1)],
-            neuron_count: 2,
+            hidden: vec![2],
+            bent: "Lines are bent.".into(),
         }
     }
 
@@ -283,9 +296,19 @@ mod tests {
         let line = sheet.charts[1].series[0].corners();
         assert!(line.iter().all(|p| (p.0 - 0.5).abs() < 1e-9));
         assert!(sheet.svg(sheet.size((280, 280)), Theme::Light).is_ok());
-        let many = Landscape { neurons: vec![circle().neurons[0].clone(); 40], neuron_count: 40, ..circle() };
-        assert_eq!(neurons(&many).charts.len(), MOST_NEURONS + 1);
-        assert!(neurons(&many).subtitle.ends_with("The first 23 of 40 neurons are shown."));
+        assert!(sheet.subtitle.ends_with("its weighted sum is 0. Lines are bent."), "{}", sheet.subtitle);
+        let many = Landscape { hidden: vec![30, 10], ..circle() };
+        assert!(neurons(&many).subtitle.contains("These are the 2 strongest of 40 neurons."));
+    }
+
+    #[test]
+    fn the_strongest_neurons_have_lines() {
+        let [weak, strong] = [0, 1].map(|index| circle().neurons[index].clone());
+        let neurons = [vec![weak; 20], vec![strong; MOST_LINES]].concat();
+        let chart = boundary(&Landscape { neurons, hidden: vec![64], ..circle() }, true);
+        let lines = chart.series.iter().find(|s| s.name == "a neuron switches").unwrap().corners();
+        assert!(lines.iter().all(|p| p.0.is_nan() || (p.0 + p.1).abs() < 1e-9));
+        assert_eq!(chart.subtitle, "Dashed lines show where the 16 strongest of 64 neurons switch. Lines are bent.");
     }
 
     #[test]

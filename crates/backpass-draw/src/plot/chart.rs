@@ -23,7 +23,7 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Vertical lines.
     pub marks: Vec<Mark>,
-    /// Whether a unit is as long on both axes.
+    /// Whether a unit is as long on both axes. The axis with room to spare is lengthened, as far as shades reach.
     pub equal_units: bool,
     /// What is filled behind everything else, the first one lowest.
     pub shades: Vec<Shade>,
@@ -95,6 +95,8 @@ pub enum Shape {
     Curve(Vec<(f64, f64)>),
     /// A dashed line through points (x, y) in their order.
     Dashed(Vec<(f64, f64)>),
+    /// A broad pale line through points (x, y) in their order, which stays visible under other lines.
+    Ground(Vec<(f64, f64)>),
     /// Points (x, y), with a marker of their own for each series.
     Points(Vec<(f64, f64)>),
     /// Rings at points (x, y): ends that do not belong to a line.
@@ -140,6 +142,11 @@ impl Series {
         Series::new(name, Shape::Curve(points.into()))
     }
 
+    /// A broad pale line through points (x, y), to lie under others.
+    pub fn ground(name: impl Into<String>, points: impl Into<Vec<(f64, f64)>>) -> Self {
+        Series::new(name, Shape::Ground(points.into()))
+    }
+
     /// An area between low and high: (x, low, high).
     pub fn band(name: impl Into<String>, edges: impl Into<Vec<(f64, f64, f64)>>) -> Self {
         Series::new(name, Shape::Band { edges: edges.into(), strength: 0.25 })
@@ -168,6 +175,7 @@ impl Series {
             Shape::Line(points)
             | Shape::Curve(points)
             | Shape::Dashed(points)
+            | Shape::Ground(points)
             | Shape::Points(points)
             | Shape::Rings(points)
             | Shape::Dots(points) => points.clone(),
@@ -215,7 +223,7 @@ impl Chart {
             let (low, high) = shown.iter().fold((first.1, first.1), |(l, h), p| (l.min(p.1), h.max(p.1)));
             let n = |value| number(value);
             let _ = match &series.shape {
-                Shape::Line(_) | Shape::Curve(_) | Shape::Dashed(_) => write!(
+                Shape::Line(_) | Shape::Curve(_) | Shape::Dashed(_) | Shape::Ground(_) => write!(
                     text,
                     " {name}: from {} at {} to {} at {}, lowest {}, highest {}.",
                     n(first.1),

@@ -14,6 +14,8 @@ pub struct Training<'a> {
     pub history: &'a [Epoch],
     /// The epoch whose weights were kept, counted from 1; none where that is not to be marked.
     pub kept: Option<usize>,
+    /// What the training loss is measured with and the validation loss without, such as dropout.
+    pub only_in_training: &'a [&'a str],
 }
 
 /// Losses epoch by epoch: training dashed, validation solid, one colour for each model. On a logarithmic axis where the
@@ -37,6 +39,15 @@ pub fn learning_curves(trainings: &[Training<'_>]) -> Chart {
             let label = if training.name.is_empty() { "kept".to_string() } else { format!("{} kept", training.name) };
             chart.marks.push(Mark { x: kept as f64, label: format!("{label}: epoch {kept}") });
         }
+    }
+    let mut parts: Vec<&str> = trainings.iter().flat_map(|training| training.only_in_training).copied().collect();
+    parts.sort_unstable();
+    parts.dedup();
+    if !parts.is_empty() && trainings.iter().any(|t| t.history.iter().any(|epoch| epoch.validation_loss.is_some())) {
+        let parts = parts.join(" and ");
+        chart.subtitle = format!(
+            "The training loss is measured with {parts}, the validation loss without: it may be the smaller one."
+        );
     }
     let losses = || chart.series.iter().flat_map(Series::corners).map(|p| p.1).filter(|loss| loss.is_finite());
     let (least, most) = losses().fold((f64::INFINITY, 0.0f64), |(l, m), loss| (l.min(loss), m.max(loss)));
@@ -68,9 +79,10 @@ mod tests {
     fn every_loss_of_every_model_is_there() {
         let (a, b) = (epochs(&[(3.0, Some(4.0)), (2.0, Some(3.5))]), epochs(&[(5.0, None), (1.0, None)]));
         let chart = learning_curves(&[
-            Training { name: "wide", history: &a, kept: Some(2) },
-            Training { name: "deep", history: &b, kept: None },
+            Training { name: "wide", history: &a, kept: Some(2), only_in_training: &["label smoothing"] },
+            Training { name: "deep", history: &b, kept: None, only_in_training: &["dropout", "label smoothing"] },
         ]);
+        assert!(chart.subtitle.contains("with dropout and label smoothing, the"), "{}", chart.subtitle);
         let names: Vec<&str> = chart.series.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names, ["wide, training", "wide, validation", "deep, training"]);
         assert_eq!(chart.series[1].corners(), [(1.0, 4.0), (2.0, 3.5)]);
@@ -81,9 +93,12 @@ mod tests {
     #[test]
     fn losses_over_decades_stand_on_a_logarithmic_axis() {
         let wide = epochs(&[(100.0, None), (1.0, None)]);
-        let of = |history: &[Epoch]| learning_curves(&[Training { name: "", history, kept: Some(1) }]);
+        let of = |history: &[Epoch]| {
+            learning_curves(&[Training { name: "", history, kept: Some(1), only_in_training: &["dropout"] }])
+        };
         assert_eq!(of(&wide).y.scale, Scale::Log);
         assert_eq!(of(&wide).marks[0].label, "kept: epoch 1");
+        assert_eq!(of(&wide).subtitle, "", "there is no validation loss");
         for odd in [epochs(&[(f64::NAN, Some(f64::INFINITY))]), Vec::new()] {
             assert!(of(&odd).svg((500, 300), crate::Theme::Auto).is_ok());
         }

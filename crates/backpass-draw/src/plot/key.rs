@@ -40,7 +40,7 @@ impl Canvas {
         let room = frame.key - 2 * SPACE;
         let bar = chart.key.as_ref().map_or(0, |_| BAR.1 + 5 * line / 2);
         let (top, bottom) =
-            (frame.top + line / 2, (frame.top + frame.key_height - line / 2 - bar).max(frame.top + line / 2));
+            (frame.top + line / 2, (frame.top + frame.height - line / 2 - bar).max(frame.top + line / 2));
         // Over a map the ends of lines say nothing.
         let place = |(_, s): (_, &Series)| {
             let end = if chart.shades.is_empty() { end(s, y) } else { None };
@@ -54,7 +54,7 @@ impl Canvas {
             self.text(area, &name, place, TEXT, paint::INK, (HPos::Left, VPos::Center))?;
         }
         match &chart.key {
-            Some(key) => self.bar(key, area, (left, frame.top + frame.key_height - bar), room),
+            Some(key) => self.bar(key, area, (left, frame.top + frame.height - bar), room),
             None => Ok(()),
         }
     }
@@ -83,7 +83,7 @@ impl Canvas {
 fn bar_labels(key: &ShadeKey) -> Vec<(f64, String)> {
     let (low, high) = key.range;
     let coordinate = Coordinate { low, high, ..Coordinate::default() };
-    let ticks = coordinate.ticks(4);
+    let ticks = Some(coordinate.ticks(4)).filter(|ticks| ticks.len() > 2).unwrap_or_else(|| coordinate.ticks(6));
     let labels = coordinate.labels(&ticks);
     ticks.into_iter().map(|tick| coordinate.unit(tick)).zip(labels).collect()
 }
@@ -92,7 +92,7 @@ fn bar_labels(key: &ShadeKey) -> Vec<(f64, String)> {
 fn end(series: &Series, y: Coordinate) -> Option<f64> {
     let unit = |v: f64| Some(y.unit(v)).filter(|unit| unit.is_finite()).map(|unit| unit.clamp(0.0, 1.0));
     match &series.shape {
-        Shape::Line(points) | Shape::Curve(points) | Shape::Dashed(points) => {
+        Shape::Line(points) | Shape::Curve(points) | Shape::Dashed(points) | Shape::Ground(points) => {
             points.iter().rev().find_map(|p| unit(p.1))
         }
         Shape::Band { edges, .. } => edges.iter().rev().find_map(|e| Some(0.5 * (unit(e.1)? + unit(e.2)?))),

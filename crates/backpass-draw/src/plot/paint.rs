@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use plotters::style::RGBColor;
 
 use crate::Theme;
+use crate::theme::{DARK, LIGHT};
 
 /// One colour in both forms, `0xRRGGBB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,42 +16,39 @@ pub(super) struct Paint {
     dark: u32,
 }
 
-const fn paint(light: u32, dark: u32) -> Paint {
-    Paint { light, dark }
-}
-
 /// What lies behind everything.
-pub(super) const BACKGROUND: Paint = paint(0xFFFFFF, 0x15181C);
+pub(super) const BACKGROUND: Paint = paint(LIGHT.page, DARK.page);
 /// Titles.
-pub(super) const INK: Paint = paint(0x1A1A1A, 0xF0F0F0);
+pub(super) const INK: Paint = paint(LIGHT.ink, DARK.ink);
 /// Everything that is read second.
-pub(super) const MUTED: Paint = paint(0x5C5C5C, 0xA8ADB4);
+pub(super) const MUTED: Paint = paint(LIGHT.quiet, DARK.quiet);
 /// The lines of an axis.
-pub(super) const AXIS: Paint = paint(0x8A919A, 0x6D747F);
-/// The lines behind the data.
-pub(super) const GRID: Paint = paint(0xE6E8EB, 0x2A2F38);
-
-/// Colours of series, after Okabe and Ito (2008), darkened on light and lightened on dark for contrast.
-const SERIES: [Paint; 8] = [
-    paint(0x0072B2, 0x56B4E9),
-    paint(0xD55E00, 0xFF8A47),
-    paint(0x008060, 0x2FCB9B),
-    paint(0xA3478F, 0xE391CB),
-    paint(0xA67200, 0xEDB52F),
-    paint(0x4C5662, 0xBAC2CC),
-    paint(0x3C8FC4, 0x9FD4F5),
-    paint(0x7A3B10, 0xD9A27E),
-];
+pub(super) const AXIS: Paint = paint(LIGHT.line, DARK.line);
+/// The lines behind the data, as a share of those of an axis.
+pub(super) const GRID: f64 = 0.15;
 
 /// The colour of series number `index`.
 pub(super) fn series(index: usize) -> Paint {
-    SERIES[index % SERIES.len()]
+    paint(LIGHT.series[index % LIGHT.series.len()], DARK.series[index % DARK.series.len()])
+}
+
+/// A colour from its two forms `#rrggbb`.
+const fn paint(light: &str, dark: &str) -> Paint {
+    Paint { light: number(light), dark: number(dark) }
+}
+
+const fn number(colour: &str) -> u32 {
+    match u32::from_str_radix(colour.split_at(1).1, 16) {
+        Ok(number) => number,
+        Err(_) => 0,
+    }
 }
 
 impl Paint {
     /// This colour thinned with the background: 0 gives the background, 1 the colour.
     pub fn tint(self, strength: f64) -> Paint {
-        paint(mix(BACKGROUND.light, self.light, strength), mix(BACKGROUND.dark, self.dark, strength))
+        let mixed = |page, colour| mix(page, colour, strength);
+        Paint { light: mixed(BACKGROUND.light, self.light), dark: mixed(BACKGROUND.dark, self.dark) }
     }
 }
 

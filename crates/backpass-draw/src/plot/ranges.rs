@@ -72,7 +72,7 @@ fn remarks(ranges: &InitRanges) -> Vec<String> {
         remarks.push("No gradient arrives.".into());
     }
     if last.flat > 0.01 {
-        remarks.push(format!("{:.0} % of the last layer let no gradient through.", 100.0 * last.flat));
+        remarks.push(format!("Of the last layer, {:.0} % let no gradient through.", 100.0 * last.flat));
     }
     remarks
 }

@@ -13,6 +13,8 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, ShapeStyle, TRANSPARENT, TextStyle};
 
+use backpass::view::Grid;
+
 use super::axis::Coordinate;
 use super::chart::{Chart, Series, Shape};
 use super::key;
@@ -20,7 +22,7 @@ use super::paint::{self, Paint, Paints};
 use super::sheet::Sheet;
 use super::{MOST_PIXELS, PlotError};
 use crate::Theme;
-use crate::font::{self, FAMILY};
+use crate::font::{self, BOLD, FAMILY};
 use crate::svg::escape;
 
 /// Units of the drawing per pixel.
@@ -104,12 +106,19 @@ pub(super) fn chart(chart: &Chart, canvas: &Canvas, area: &Area<'_>, title: f64)
     };
     let across =
         shown().map(|p| p.0).chain(chart.marks.iter().map(|m| m.x)).chain(grids().flat_map(|g| [g.x.0, g.x.1]));
-    let x = chart.x.coordinate(across, free.0)?;
-    let y = chart.y.coordinate(shown().map(|p| p.1).chain(grids().flat_map(|g| [g.y.0, g.y.1])), free.1)?;
-    let frame = Frame::of(chart, canvas, area, x, y, title)?;
+    let mut x = chart.x.coordinate(across, free.0)?;
+    let mut y = chart.y.coordinate(shown().map(|p| p.1).chain(grids().flat_map(|g| [g.y.0, g.y.1])), free.1)?;
+    let mut frame = Frame::of(chart, canvas, area, x, y, title)?;
+    if chart.equal_units {
+        // Labels of a longer axis may be wider.
+        let longer = frame.filled(chart, x, y).1;
+        frame = Frame::of(chart, canvas, area, x, longer, title)?;
+        (x, y) = frame.filled(chart, x, y);
+        frame.fit(x, y);
+    }
     let mut context = frame.context(area, x, y)?;
     canvas.mesh(chart, &frame, &mut context)?;
-    chart.shades.iter().try_for_each(|shade| canvas.shade(shade, &mut context))?;
+    chart.shades.iter().try_for_each(|shade| canvas.shade(shade, &mut context, x, y))?;
     canvas.marks(chart, &frame, area, x)?;
     for (index, series) in chart.series.iter().enumerate() {
         canvas.series(series, index, &mut context, x, y)?;
@@ -128,14 +137,13 @@ pub(super) struct Frame {
     pub top: i32,
     pub width: i32,
     pub height: i32,
-    /// The width and height of the key beside it.
+    /// The width of the key beside it.
     pub key: i32,
-    pub key_height: i32,
     /// What is free to the right and below.
     right: i32,
     bottom: i32,
-    /// About how many ticks the axes have.
-    ticks: (usize, usize),
+    /// About how many ticks the vertical axis has.
+    y_ticks: usize,
     mark_rows: Vec<usize>,
 }
 
@@ -178,24 +186,34 @@ impl Frame {
                 least_height: h + lacking(height) * h * FINE as u32 / whole_height.max(1) as u32,
             });
         }
-        let (mut plot_width, mut plot_height) = (width, height);
-        if chart.equal_units {
-            let unit = (f64::from(width) / (x.high - x.low)).min(f64::from(height) / (y.high - y.low));
-            plot_width = ((unit * (x.high - x.low)) as i32).max(LEAST);
-            plot_height = ((unit * (y.high - y.low)) as i32).max(LEAST);
-        }
-        Ok(Frame {
-            left,
-            top,
-            width: plot_width,
-            height: plot_height,
-            key: right,
-            key_height: plot_height,
-            right: right + width - plot_width,
-            bottom: bottom + height - plot_height,
-            ticks: ((plot_width / (58 * FINE)).clamp(3, 10) as usize, y_ticks),
-            mark_rows,
-        })
+        Ok(Frame { left, top, width, height, key: right, right, bottom, y_ticks, mark_rows })
+    }
+
+    /// Pixels per unit when both axes have the same.
+    fn unit(&self, x: Coordinate, y: Coordinate) -> f64 {
+        (f64::from(self.width) / (x.high - x.low)).min(f64::from(self.height) / (y.high - y.low))
+    }
+
+    /// The axes with units of equal length: the one with room to spare grows at both ends, as far as shades reach.
+    fn filled(&self, chart: &Chart, x: Coordinate, y: Coordinate) -> (Coordinate, Coordinate) {
+        let unit = self.unit(x, y);
+        let grown = |axis: Coordinate, pixels: i32, side: fn(&Grid) -> (f64, f64)| {
+            let more = (0.5 * (f64::from(pixels) / unit - (axis.high - axis.low))).max(0.0);
+            let shades = chart.shades.iter().map(|shade| side(&shade.grid));
+            let (low, high) = shades.fold((axis.low - more, axis.high + more), |(l, h), s| (l.max(s.0), h.min(s.1)));
+            Coordinate { low: low.min(axis.low), high: high.max(axis.high), ..axis }
+        };
+        (grown(x, self.width, |grid| grid.x), grown(y, self.height, |grid| grid.y))
+    }
+
+    /// Gives up the room that axes with units of equal length leave.
+    fn fit(&mut self, x: Coordinate, y: Coordinate) {
+        let unit = self.unit(x, y);
+        let (width, height) = (unit * (x.high - x.low), unit * (y.high - y.low));
+        let [width, height] = [width, height].map(|length| (length.round() as i32).max(LEAST));
+        self.right += self.width - width;
+        self.bottom += self.height - height;
+        (self.width, self.height) = (width, height);
     }
 
     fn context<'a>(&self, area: &Area<'a>, x: Coordinate, y: Coordinate) -> Drawn<Context<'a>> {
@@ -220,7 +238,7 @@ impl Canvas {
         let mut top = MARGIN;
         for (text, size, colour, bold) in [(title, title_size, paint::INK, true), (subtitle, TEXT, paint::MUTED, false)]
         {
-            for line in wrapped(text, size * if bold { 1.12 } else { 1.0 }, width) {
+            for line in font::wrapped(text, size * if bold { BOLD } else { 1.0 }, f64::from(width) / f64::from(FINE)) {
                 let style = self.style(size, colour, bold).pos(Pos::new(HPos::Left, VPos::Top));
                 area.draw_text(&line, &style, (MARGIN, top)).map_err(failed)?;
                 top += px(size * LINE);
@@ -265,16 +283,17 @@ impl Canvas {
             let spec = context.as_coord_spec();
             (*spec.x_spec(), *spec.y_spec())
         };
-        let (x_label, y_label) = (label(x, frame.ticks.0), label(y, frame.ticks.1));
+        let x_ticks = (frame.width / (58 * FINE)).clamp(3, 10) as usize;
+        let (x_label, y_label) = (label(x, x_ticks), label(y, frame.y_ticks));
         let mut mesh = context.configure_mesh();
         mesh.light_line_style(TRANSPARENT)
-            .bold_line_style(self.line(paint::GRID, 1.0))
+            .bold_line_style(self.line(paint::AXIS.tint(paint::GRID), 1.0))
             .axis_style(self.line(paint::AXIS, 1.0))
             .set_all_tick_mark_size(3 * FINE)
             .label_style(self.style(TEXT, paint::MUTED, false))
             .axis_desc_style(self.style(TEXT, paint::INK, false))
-            .x_labels(frame.ticks.0)
-            .y_labels(frame.ticks.1)
+            .x_labels(x_ticks)
+            .y_labels(frame.y_ticks)
             .x_label_formatter(&x_label)
             .y_label_formatter(&y_label);
         if !chart.x.label.is_empty() {
@@ -325,21 +344,6 @@ fn mark_extent(x: Coordinate, left: i32, width: i32, at: f64, label: &str) -> (i
 /// The width of a text in units of the drawing.
 pub(super) fn text_width(text: &str, size: f64) -> i32 {
     px(font::width(text, size))
-}
-
-/// A text in lines that are not wider than `width`.
-fn wrapped(text: &str, size: f64, width: i32) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(&format!("{line} {word}"), size) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_string()),
-        }
-    }
-    lines.into_iter().map(|line| shortened(&line, size, width)).collect()
 }
 
 /// A text cut to a width in units of the drawing.

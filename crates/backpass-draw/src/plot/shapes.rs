@@ -16,6 +16,9 @@ const FEW: usize = 40;
 const DASHES: [Option<(i32, i32)>; 4] = [None, Some((9, 4)), Some((2, 3)), Some((14, 3))];
 const DASHED: (i32, i32) = (6, 4);
 const WIDTH: f64 = 1.9;
+/// A line that lies under others.
+const BROAD: f64 = 6.5;
+const PALE: f64 = 0.3;
 /// More points than this are drawn smaller.
 const MANY: usize = 150;
 
@@ -32,8 +35,8 @@ impl Canvas {
         let look = Look::of(series, index);
         let on_axes = |p: &&(f64, f64)| within(**p, x, y);
         match &series.shape {
-            Shape::Line(points) | Shape::Curve(points) | Shape::Dashed(points) => {
-                let style = self.line(look.paint, WIDTH);
+            Shape::Line(points) | Shape::Curve(points) | Shape::Dashed(points) | Shape::Ground(points) => {
+                let style = self.line(look.paint, look.width);
                 for piece in pieces(points, x, y) {
                     match look.dash {
                         None => context.draw_series(LineSeries::new(piece, style)).map(drop),
@@ -74,9 +77,9 @@ impl Canvas {
         }
     }
 
-    /// Fills the region of a shade. Its outlines become one polygon, joined by lines of no width.
-    pub fn shade(&self, shade: &Shade, context: &mut Context<'_>) -> Drawn {
-        let rings = regions(&shade.grid, shade.level);
+    /// Fills the region of a shade on the axes. Its outlines become one polygon, joined by lines of no width.
+    pub fn shade(&self, shade: &Shade, context: &mut Context<'_>, x: Coordinate, y: Coordinate) -> Drawn {
+        let rings: Vec<_> = regions(&shade.grid, shade.level).into_iter().map(|ring| cut(ring, x, y)).collect();
         let back = rings.iter().rev().filter_map(|ring| ring.first()).copied();
         let outline: Vec<_> = rings.iter().flatten().copied().chain(back).collect();
         if outline.is_empty() {
@@ -109,8 +112,8 @@ impl Canvas {
         let look = Look::of(series, index);
         let middle = (left + width / 2, at);
         match &series.shape {
-            Shape::Line(_) | Shape::Curve(_) | Shape::Dashed(_) => {
-                let (ends, style) = ([(left, at), (left + width, at)], self.line(look.paint, WIDTH));
+            Shape::Line(_) | Shape::Curve(_) | Shape::Dashed(_) | Shape::Ground(_) => {
+                let (ends, style) = ([(left, at), (left + width, at)], self.line(look.paint, look.width));
                 match look.dash {
                     None => area.draw(&PathElement::new(ends, style)),
                     Some((on, off)) => area.draw(&DashedPathElement::new(ends, on * FINE, off * FINE, style)),
@@ -142,6 +145,7 @@ impl Canvas {
 struct Look {
     index: usize,
     paint: Paint,
+    width: f64,
     dash: Option<(i32, i32)>,
     markers: bool,
 }
@@ -160,7 +164,11 @@ impl Look {
             Shape::Points(_) => (None, true),
             _ => (None, false),
         };
-        Look { index, paint, dash, markers }
+        let (paint, width) = match &series.shape {
+            Shape::Ground(_) => (paint.tint(PALE), BROAD),
+            _ => (paint, WIDTH),
+        };
+        Look { index, paint, width, dash, markers }
     }
 }
 
@@ -214,6 +222,30 @@ fn clipped(a: (f64, f64), b: (f64, f64)) -> Option<(f64, f64)> {
     (from <= to).then_some((from, to))
 }
 
+/// The part of a ring that lies on the axes (Sutherland and Hodgman 1974); its last point is its first.
+fn cut(ring: Vec<(f64, f64)>, x: Coordinate, y: Coordinate) -> Vec<(f64, f64)> {
+    let across = |p: (f64, f64)| (x.unit(p.0), y.unit(p.1));
+    let sides: [fn((f64, f64)) -> f64; 4] = [|p| p.0, |p| 1.0 - p.0, |p| p.1, |p| 1.0 - p.1];
+    let mut ring: Vec<(f64, f64)> = ring.into_iter().map(across).collect();
+    for inside in sides {
+        let mut kept = Vec::with_capacity(ring.len());
+        for (index, &to) in ring.iter().enumerate() {
+            let from = ring[(index + ring.len() - 1) % ring.len()];
+            let (a, b) = (inside(from), inside(to));
+            if (a < 0.0) != (b < 0.0) {
+                let share = a / (a - b);
+                kept.push((from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1)));
+            }
+            if b >= 0.0 {
+                kept.push(to);
+            }
+        }
+        ring = kept;
+    }
+    let first = ring.first().copied();
+    ring.into_iter().chain(first).map(|(across, up)| (x.value(across), y.value(up))).collect()
+}
+
 /// The outline of the marker of series number `index`, in units of the drawing around its middle.
 fn marker(index: usize, radius: f64) -> Vec<(i32, i32)> {
     let turned = |out: f64, side: f64, turn: f64| {
@@ -257,6 +289,20 @@ mod tests {
         assert!(pieces(&[(0.5, 0.5)], UNIT, UNIT).is_empty());
         let log = Coordinate { scale: Scale::Log, low: 0.1, high: 10.0, whole: false };
         assert_eq!(pieces(&[(0.0, -1.0), (0.5, 1.0), (1.0, 1.0)], UNIT, log), [vec![(0.5, 1.0), (1.0, 1.0)]]);
+    }
+
+    #[test]
+    fn rings_end_at_the_axes() {
+        let area = |ring: &[(f64, f64)]| -> f64 {
+            let next = ring.iter().cycle().skip(1);
+            ring.iter().zip(next).map(|(a, b)| 0.5 * (a.0 * b.1 - b.0 * a.1)).sum()
+        };
+        let diamond = vec![(0.5, -0.5), (1.5, 0.5), (0.5, 1.5), (-0.5, 0.5)];
+        assert_eq!(area(&cut(diamond, UNIT, UNIT)), 1.0);
+        let corner = vec![(-1.0, -1.0), (0.5, -1.0), (0.5, 0.5), (-1.0, 0.5)];
+        assert_eq!(area(&cut(corner, UNIT, UNIT)), 0.25);
+        assert!(cut(vec![(2.0, 2.0), (3.0, 2.0), (3.0, 3.0)], UNIT, UNIT).is_empty());
+        assert!(cut(Vec::new(), UNIT, UNIT).is_empty());
     }
 
     #[test]

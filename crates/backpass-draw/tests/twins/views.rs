@@ -3,7 +3,7 @@
 use backpass::array::Array;
 use backpass::graph::ScopeKind;
 use backpass::ops::Category;
-use backpass::view::{Group, Pass, Role, Step, View, ViewEdge, ViewNode};
+use backpass::view::{Group, Pass, Role, Step, Task, View, ViewEdge, ViewNode};
 
 pub fn node(name: &str, label: &str, role: Role, value: Option<Array>, gradient: Option<Array>) -> ViewNode {
     ViewNode {
@@ -216,6 +216,11 @@ pub fn hostile() -> View {
         of: "L".into(),
         steps,
         notes: HOSTILE.map(str::to_owned).into(),
+        task: Some(Task {
+            question: HOSTILE.join(" "),
+            options: HOSTILE.map(str::to_owned).into(),
+            answer: Some(HOSTILE.join(" ")),
+        }),
         nodes,
     }
 }

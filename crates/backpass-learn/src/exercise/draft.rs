@@ -96,9 +96,9 @@ enum Next {
 fn scalar(level: u8, draw: &mut Draw) -> Draft {
     let signs = ["+", "-"];
     let mut chain = vec![Next::Fresh("*"), Next::Fresh(draw.pick(&signs))];
-    let bends = [Next::Function("^2"), Next::Function("relu"), Next::Fresh("max")];
+    let bends = [Next::Function("^2"), Next::Function("relu"), Next::Fresh("maximum")];
     let curves = [Next::Function("sigmoid"), Next::Function("tanh"), Next::Function("exp")];
-    let again = ["+", "-", "*", "max"];
+    let again = ["+", "-", "*", "maximum"];
     match level {
         1 => chain.extend(draw.once_in(2).then_some(Next::Fresh(draw.pick(&["+", "-", "*"])))),
         2 => chain.push(draw.pick(&bends)),
@@ -142,7 +142,7 @@ fn scalar(level: u8, draw: &mut Draw) -> Draft {
         let formula = match (next, operator) {
             (Next::Function(_), "^2") => format!("{last}^2"),
             (Next::Function(_), function) => format!("{function}({last})"),
-            (_, "max") => format!("max({left}, {right})"),
+            (_, "maximum") => format!("maximum({left}, {right})"),
             (_, operator) => format!("{left} {operator} {right}"),
         };
         let name = if index + 1 == chain.len() {

@@ -3,7 +3,7 @@
 //! | level | scalar | neuron | matrix | layer |
 //! | --- | --- | --- | --- | --- |
 //! | 1 | a chain of + − ×; every value is given | w·x + b, squared error | T = XY, ∂L/∂X | t = Wx + b |
-//! | 2 | also max, relu or a square; some values are given | two inputs, relu | sizes differ, ∂L/∂Y, the array ∂T/∂X | relu; ∂L/∂x, ∂L/∂b |
+//! | 2 | also maximum, relu or a square; some values are given | two inputs, relu | sizes differ, ∂L/∂Y, the array ∂T/∂X | relu; ∂L/∂x, ∂L/∂b |
 //! | 3 | `x` is used twice; no value is given | three inputs | relu(XY) | relu; ∂L/∂W |
 //! | 4 | sigmoid, tanh or exp, `x` used twice; rounded | sigmoid or tanh | tanh or sigmoid | tanh or sigmoid |
 //! | 5 | an intermediate value is used twice as well | two neurons in a row | X is used twice | two layers |
@@ -25,7 +25,7 @@ use std::mem::discriminant;
 use backpass::explain::{Explanation, Folding, Question};
 use backpass::ops::Op;
 use backpass::text::parse_expression;
-use backpass::view::{GAP, Level, Pass, Role, View, array_within, number};
+use backpass::view::{GAP, Level, Pass, Role, Task, View, array_within, number};
 use backpass::{Array, NodeId, Shape};
 
 use draft::{Draft, Draw};
@@ -140,8 +140,9 @@ impl Exercise {
         };
         let (known, options) = (Vec::new(), Vec::new());
         let mut exercise = Exercise { kind, level, seed, draft, explanation, asked, end, given, right, known, options };
-        // Nothing comes back through relu and max now and then, not all the time.
-        if !exercise.is_wieldy() || (largest(&exercise.right) == 0.0 && !draw.once_in(4)) {
+        // That nothing comes back through relu and maximum is a lesson of its own, for those who know the rest.
+        let is_dead = largest(&exercise.right) == 0.0;
+        if !exercise.is_wieldy() || is_dead && (level < 4 || !draw.once_in(4)) {
             return None;
         }
         exercise.known = exercise.wrong_answers();
@@ -179,7 +180,7 @@ impl Exercise {
         let largest = largest(&self.right);
         numbers.all(|array| self.is_readable(array))
             && !nodes.iter().any(|&id| at_kink(id))
-            && largest >= least
+            && (largest >= least || largest == 0.0)
             && (largest > 0.0 || self.right.shape().is_empty())
     }
 
@@ -288,8 +289,20 @@ impl Exercise {
     }
 
     /// What is asked for: `∂l/∂x`.
-    pub fn wanted(&self) -> String {
+    fn wanted(&self) -> String {
         self.speaker().gradient(self.asked)
+    }
+
+    /// The right answer in words: `∂l/∂x = -2.25`.
+    pub fn answer(&self) -> String {
+        match self.draft.is_about_sizes {
+            true => format!("the sizes of ∂{}/∂{} are {}", self.end_name(), self.asked(), self.write(&self.right)),
+            false => format!("{} = {}", self.wanted(), self.write(&self.right)),
+        }
+    }
+
+    fn end_name(&self) -> &str {
+        self.explanation.names().get(self.end)
     }
 
     /// What is to be done, in whole sentences.
@@ -309,7 +322,7 @@ impl Exercise {
             text += "target is the value that the neuron should give, and l is the squared error. ";
         }
         if self.draft.is_about_sizes {
-            let (end, asked) = (self.explanation.names().get(self.end), self.asked());
+            let (end, asked) = (self.end_name(), self.asked());
             return text
                 + &format!(
                     "What are the sizes of the array ∂{end}/∂{asked} of all derivatives, those of {asked} first?"
@@ -336,9 +349,16 @@ impl Exercise {
         Speaker { explanation: &self.explanation, asked: self.asked, digits: self.digits() }
     }
 
-    /// The graph with every number, and the steps that lead to the answer.
+    /// The question with the answers to choose from; on a blank sheet there are none.
+    fn task(&self, blank: bool) -> Task {
+        let options = self.options.iter().filter(|_| !blank).map(|option| self.write(&option.value));
+        Task { question: self.question(), options: options.collect(), answer: None }
+    }
+
+    /// The graph with every number, the steps that lead to the answer, and the answer.
     pub fn solved(&self) -> View {
         let mut view = self.view();
+        view.task = Some(Task { answer: Some(self.answer()), ..self.task(false) });
         let names: Vec<String> = view.nodes.iter().map(|node| node.name.clone()).collect();
         let on_path = self.on_path(&view);
         view.steps.retain(|step| {
@@ -360,7 +380,7 @@ impl Exercise {
         let line = |edge: &backpass::view::ViewEdge| {
             let local = number(edge.local.as_ref()?.item()?, self.digits());
             let (to, from) = (&view.nodes[edge.to].name, &view.nodes[edge.from].name);
-            // The rule of max also says what happens at a tie, where no exercise is.
+            // The rule of a maximum also says what happens at a tie, where no exercise is.
             let formula = !edge.rule.contains("==") && edge.rule != local;
             Some(match formula {
                 true => format!("∂{to}/∂{from} = {} = {local}", edge.rule),
@@ -374,6 +394,7 @@ impl Exercise {
     /// everything but the inputs.
     pub fn sheet(&self, blank: bool) -> View {
         let mut view = self.view();
+        view.task = Some(self.task(blank));
         view.steps.clear();
         let names = self.explanation.names();
         let gap = || Some(Array::scalar(GAP));

@@ -159,7 +159,7 @@ impl Speaker<'_> {
                 )
             }
             Mistake::BothOfMaximum(node) => words(
-                "both operands of max",
+                "both operands of a maximum",
                 format!(
                     "{} = {} depends on its larger operand alone; nothing flows back to the smaller one. Here the gradient flows to \
                      both.",
@@ -169,7 +169,7 @@ impl Speaker<'_> {
                 "How does a maximum change when its smaller operand moves a little?".to_string(),
             ),
             Mistake::SmallerOfMaximum(node) => words(
-                "the smaller operand of max",
+                "the smaller operand of a maximum",
                 format!(
                     "{} = {} passes the gradient to its larger operand. Here the smaller one gets it.",
                     self.name(node),

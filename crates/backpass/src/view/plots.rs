@@ -53,6 +53,8 @@ impl Grid {
 pub struct Landscape {
     /// The names of the inputs: the horizontal and the vertical one.
     pub inputs: [String; 2],
+    /// What is to be shown of each input: the data with some room around. Grids may reach further, to fill a picture.
+    pub shown: [(f64, f64); 2],
     /// The name of what is predicted.
     pub target: String,
     /// The classes; none where a number is predicted.
@@ -61,10 +63,19 @@ pub struct Landscape {
     pub predictions: Vec<Grid>,
     /// The rows of the data: the two inputs, and the class's index or the number; NaN where it is missing.
     pub points: Vec<(f64, f64, f64)>,
-    /// The hidden neurons, layer by layer; perhaps not all of them.
+    /// The hidden neurons, layer by layer; where there are many, the strongest of them.
     pub neurons: Vec<NeuronMap>,
-    /// How many hidden neurons there are.
-    pub neuron_count: usize,
+    /// How many neurons each hidden layer has.
+    pub hidden: Vec<usize>,
+    /// Why neurons' lines are not straight in this plane, in a whole sentence; empty where they are.
+    pub bent: String,
+}
+
+impl Landscape {
+    /// Whether two ranges are so alike that a unit should be as long on both axes.
+    pub fn alike(x: (f64, f64), y: (f64, f64)) -> bool {
+        (0.5..=2.0).contains(&((x.1 - x.0) / (y.1 - y.0)))
+    }
 }
 
 /// What one hidden neuron does over the plane of the inputs.
@@ -78,6 +89,8 @@ pub struct NeuronMap {
     pub output: Grid,
     /// Its weighted sum before the activation; its zero line is where the neuron switches.
     pub sum: Grid,
+    /// How much it moves the next layer: the size of its outgoing weights times the spread of its output over the data.
+    pub strength: f64,
 }
 
 /// What a model of one number predicts along the line of its input.
