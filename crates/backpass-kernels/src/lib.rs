@@ -12,6 +12,7 @@ mod isa;
 mod map;
 pub mod math;
 mod matmul;
+pub mod peak;
 pub mod philox;
 mod pool;
 mod product;

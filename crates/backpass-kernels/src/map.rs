@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::isa::{VectorTask, dispatch_vectors};
+use crate::isa::VectorTask;
 use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
 use crate::shards::Shards;
 use crate::simd::Simd;
@@ -75,7 +75,7 @@ pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Oper
     let outputs: [Shards<'_, T>; MAX_WRITES] =
         std::array::from_fn(|_| Shards::new(slices.next().map_or(&mut [], |slice| slice)));
     let part = |range: Range<usize>| {
-        dispatch_vectors(Part { program, operands, outputs: &outputs[..count], range });
+        T::run_map(Part { program, operands, outputs: &outputs[..count], range });
     };
     let size = (PART / program.cost().max(1)).next_multiple_of(BLOCK);
     if len < 2 * size {
@@ -146,7 +146,8 @@ struct To<T> {
     len: usize,
 }
 
-struct Part<'a, T> {
+/// Some of the elements of a map.
+pub struct Part<'a, T> {
     program: &'a Program,
     operands: &'a [Operand<'a, T>],
     outputs: &'a [Shards<'a, T>],

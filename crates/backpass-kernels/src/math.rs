@@ -11,7 +11,11 @@
 
 pub(crate) use sealed::Math;
 
-use crate::{Real, simd};
+use crate::isa::{dispatch, dispatch_vectors};
+use crate::map::Part;
+use crate::peak::MultiplyAdds;
+use crate::product::{Block, Pack};
+use crate::{Real, reduce, simd};
 
 /// Evaluates a polynomial, lowest coefficient first.
 macro_rules! horner {
@@ -20,6 +24,10 @@ macro_rules! horner {
 }
 
 mod sealed {
+    use crate::map::Part;
+    use crate::peak::MultiplyAdds;
+    use crate::product::{Block, Pack};
+    use crate::reduce;
     use crate::simd::Simd;
 
     /// What the two element types do differently.
@@ -58,6 +66,17 @@ mod sealed {
         fn pow2(magic: Self) -> (Self, Self);
         /// The exponent e and the factor m in [√½, √2) of a positive x = m·2^e.
         fn split(self) -> (Self, Self);
+
+        /// Runs a task where it is compiled once, in this crate, with this crate's optimisation.
+        fn run_block(task: Block<'_, Self>);
+        /// See [`Math::run_block`].
+        fn run_pack(task: Pack<'_, Self>);
+        /// See [`Math::run_block`].
+        fn run_map(task: Part<'_, Self>);
+        /// See [`Math::run_block`].
+        fn run_reduce(task: reduce::Part<'_, Self>);
+        /// See [`Math::run_block`].
+        fn run_multiply_adds(task: MultiplyAdds<'_, Self>);
 
         fn abs(self) -> Self;
         fn sqrt(self) -> Self;
@@ -107,6 +126,26 @@ macro_rules! common {
             let offset = if subnormal { Self::MAGIC + (BIAS + FRACTION as $t) } else { Self::MAGIC + BIAS };
             let fraction = bits & ((1 << FRACTION) - 1);
             (exponent - offset, $t::from_bits(fraction + LEAST))
+        }
+
+        fn run_block(task: Block<'_, $t>) {
+            dispatch_vectors(task);
+        }
+
+        fn run_pack(task: Pack<'_, $t>) {
+            dispatch_vectors(task);
+        }
+
+        fn run_map(task: Part<'_, $t>) {
+            dispatch_vectors(task);
+        }
+
+        fn run_reduce(task: reduce::Part<'_, $t>) {
+            dispatch(task);
+        }
+
+        fn run_multiply_adds(task: MultiplyAdds<'_, $t>) {
+            dispatch_vectors(task);
         }
 
         #[inline(always)]
@@ -229,7 +268,7 @@ impl Math for f64 {
 
 /// e^r − 1 and `MAGIC + n` for x = n·ln 2 + r with |r| ≤ ln 2 / 2.
 #[inline(always)]
-fn reduce<T: Real>(x: T) -> (T, T) {
+fn split_power<T: Real>(x: T) -> (T, T) {
     let magic = x * T::from_f64(std::f64::consts::LOG2_E) + T::MAGIC;
     let n = magic - T::MAGIC;
     let r = (x - n * T::LN2_HIGH) - n * T::LN2_LOW;
@@ -247,7 +286,7 @@ fn at_most<T: Real>(x: T, limit: T) -> T {
 pub fn exp<T: Real>(x: T) -> T {
     let [low, high] = T::EXP_RANGE;
     let x = at_most(x, high);
-    let (q, magic) = reduce(if x < low { low } else { x });
+    let (q, magic) = split_power(if x < low { low } else { x });
     let (a, b) = T::pow2(magic);
     (T::ONE + q) * a * b
 }
@@ -271,7 +310,7 @@ pub fn ln<T: Real>(x: T) -> T {
 #[inline(always)]
 pub fn tanh<T: Real>(x: T) -> T {
     // (e^2x − 1) / (e^2x + 1), from e^2x − 1 to keep the digits of small x; 1 from 20 on.
-    let (q, magic) = reduce(at_most(x.abs() + x.abs(), T::from_f64(40.0)));
+    let (q, magic) = split_power(at_most(x.abs() + x.abs(), T::from_f64(40.0)));
     let (a, b) = T::pow2(magic);
     let scale = a * b;
     let e = scale * q + (scale - T::ONE);

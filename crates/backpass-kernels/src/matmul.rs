@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::isa::dispatch_vectors;
 use crate::product::{self, Block, PANEL, Pack, ROWS, Strided, UNIT};
 use crate::shards::Shards;
 use crate::{Pool, Real};
@@ -52,7 +51,7 @@ pub fn pack<T: Real>(pool: &Pool, k: usize, n: usize, b: &[T], transposed: bool,
     assert_eq!(to.len(), packed_len(k, n), "the packed b has a wrong length");
     let to = Shards::new(to);
     let part = |panels: Range<usize>| {
-        dispatch_vectors(Pack { b, transposed, k, n, to: to.as_ptr(), panels });
+        T::run_pack(Pack { b, transposed, k, n, to: to.as_ptr(), panels });
     };
     let panels = n.div_ceil(PANEL);
     if 4 * n * k < SERIAL || pool.threads() == 1 {
@@ -91,7 +90,7 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, 
     };
     let c = Shards::new(c);
     let block = |rows, columns| {
-        dispatch_vectors(Block { rows, columns, depth: k, a, b, c: c.as_ptr(), c_row: n, accumulate });
+        T::run_block(Block { rows, columns, depth: k, a, b, c: c.as_ptr(), c_row: n, accumulate });
     };
     if pool.threads() == 1 || m * n * k < SERIAL {
         return (0..n).step_by(COLUMNS).for_each(|j| block(0..m, j..n.min(j + COLUMNS)));

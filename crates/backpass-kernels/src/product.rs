@@ -98,7 +98,7 @@ pub(crate) unsafe fn tile<S: Simd, const M: usize, const N: usize, const EDGE: b
 
 /// A matrix with the steps between its rows and between its columns.
 #[derive(Clone, Copy)]
-pub(crate) struct Strided<'a, T> {
+pub struct Strided<'a, T> {
     pub data: &'a [T],
     pub row: usize,
     pub column: usize,
@@ -106,7 +106,7 @@ pub(crate) struct Strided<'a, T> {
 
 /// The right matrix.
 #[derive(Clone, Copy)]
-pub(crate) enum Right<'a, T> {
+pub enum Right<'a, T> {
     /// Row by row, with this step between rows.
     Rows(&'a [T], usize),
     /// In panels as [`Pack`] makes them, of this depth and so many columns in all.
@@ -114,7 +114,7 @@ pub(crate) enum Right<'a, T> {
 }
 
 /// `c[rows, columns] (+)= a·b`.
-pub(crate) struct Block<'a, T> {
+pub struct Block<'a, T> {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
     pub depth: usize,
@@ -227,7 +227,7 @@ fn panel_width(n: usize, first: usize) -> usize {
 }
 
 /// Lays `op(b)`, k×n, out in panels of [`PANEL`] columns, each row by row, the last filled up with zeros.
-pub(crate) struct Pack<'a, T> {
+pub struct Pack<'a, T> {
     pub b: &'a [T],
     pub transposed: bool,
     pub k: usize,

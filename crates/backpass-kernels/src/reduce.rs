@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::isa::{Task, dispatch};
+use crate::isa::Task;
 use crate::map::max;
 use crate::shards::Shards;
 use crate::{Pool, Real, math};
@@ -64,7 +64,7 @@ pub fn reduce<T: Real>(pool: &Pool, kind: Reduce, outer: usize, axis: usize, inn
     };
     let y = Shards::new(y);
     let part = |strips: Range<usize>| {
-        dispatch(Part { kind, way, outer, axis, inner, x, y: &y, strips });
+        T::run_reduce(Part { kind, way, outer, axis, inner, x, y: &y, strips });
     };
     let weight = if kind == Reduce::LogSumExp { 4 } else { 1 };
     let size = PART.div_ceil((x.len() * weight).div_ceil(strips).max(1));
@@ -79,7 +79,7 @@ pub fn reduce<T: Real>(pool: &Pool, kind: Reduce, outer: usize, axis: usize, inn
 
 /// How the elements of an axis lie in x.
 #[derive(Clone, Copy)]
-enum Way {
+pub enum Way {
     /// Side by side, and few: WIDTH neighbours are reduced together.
     Short,
     /// Side by side.
@@ -88,7 +88,8 @@ enum Way {
     Across,
 }
 
-struct Part<'a, T> {
+/// Some of the results of a reduction.
+pub struct Part<'a, T> {
     kind: Reduce,
     way: Way,
     outer: usize,

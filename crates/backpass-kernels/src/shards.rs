@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A mutable slice whose ranges are lent to parts that run at the same time.
-pub(crate) struct Shards<'a, T> {
+pub struct Shards<'a, T> {
     start: *mut T,
     len: usize,
     borrow: PhantomData<&'a mut [T]>,

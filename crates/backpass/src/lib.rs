@@ -14,6 +14,7 @@ pub mod graph;
 pub mod init;
 pub mod interpret;
 pub mod loss;
+pub mod measure;
 pub mod nn;
 pub mod ops;
 pub mod optim;

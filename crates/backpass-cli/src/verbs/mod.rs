@@ -35,6 +35,7 @@ verbs! {
     check::Check,
     exercise::Exercise,
     approximate::Approximate,
+    bench::Bench,
     generate::Generate,
     completions::Completions,
     man::Man,

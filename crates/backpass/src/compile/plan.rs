@@ -129,6 +129,25 @@ impl Plan {
         &self.graph
     }
 
+    /// What an instruction does, in one line, and the nodes that it computes.
+    ///
+    /// # Panics
+    /// When there is no such instruction.
+    pub fn describe(&self, index: usize) -> (String, String) {
+        let text = self.instructions[index].to_string();
+        let nodes: Vec<String> = self.nodes[index].iter().map(|&node| self.graph.describe(node)).collect();
+        (text.lines().next().unwrap_or_default().to_string(), nodes.join(", "))
+    }
+
+    /// Floating point operations of all matrix products for a batch of `rows`, a multiply-add being two.
+    pub fn flops(&self, rows: usize) -> f64 {
+        let product = |instruction: &Instruction| match instruction {
+            Instruction::Matmul { m, n, k, .. } => 2.0 * m.at(rows) as f64 * *n as f64 * k.at(rows) as f64,
+            _ => 0.0,
+        };
+        self.instructions.iter().map(product).sum()
+    }
+
     /// Inputs, parameters and outputs.
     pub fn slots(&self) -> &[Slot] {
         &self.slots

@@ -213,7 +213,7 @@ fn check_threads(threads: usize) -> Result<(), TrainError> {
     if ok { Ok(()) } else { Err(TrainError::Option { option, found, expected: "from 1 to 1024" }) }
 }
 
-fn pool(threads: usize) -> Result<Arc<Pool>, TrainError> {
+pub(crate) fn pool(threads: usize) -> Result<Arc<Pool>, TrainError> {
     check_threads(threads)?;
     Ok(Arc::new(Pool::new(threads)))
 }
