@@ -270,10 +270,8 @@ impl Explain {
         let table = self.reading.table(data)?;
         let explained = model.explain(&table, self.row as usize - 1)?;
         explained.surprises.notes().iter().for_each(|note| talk.note(note));
-        talk.say(format!(
-            "row {}: predicted {}; derivatives are those of {}",
-            self.row, explained.prediction, explained.of
-        ));
+        let of = if self.jacobian { "the prediction" } else { &explained.of };
+        talk.say(format!("row {}: predicted {}; derivatives are those of {of}", self.row, explained.prediction));
         let sensitivity = if self.jacobian { Some(model.sensitivity(&table, self.row as usize - 1)?) } else { None };
         let explanation = &explained.explanation;
         let digits = self.detail.digits();
