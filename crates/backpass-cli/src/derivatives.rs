@@ -1,11 +1,10 @@
 //! Jacobian and Hessian as text and as JSON.
 
-use backpass::Graph;
 use backpass::array::Array;
 use backpass::autodiff::{jacobian, mixed_hessian};
 use backpass::graph::NodeId;
-use backpass::ops::Op;
 use backpass::view::{number, shape};
+use backpass_tabular::Sensitivity;
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -24,34 +23,33 @@ pub struct Block {
     value: Array,
 }
 
-fn variables(graph: &Graph, wrt: Option<&[&str]>) -> Vec<NodeId> {
-    let leaves = graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_)));
-    leaves.filter(|&id| wrt.is_none_or(|names| names.contains(&graph.name(id)))).collect()
+fn variables(formula: &Formula, wrt: Option<&[&str]>) -> Vec<NodeId> {
+    formula.variables().filter(|&id| wrt.is_none_or(|names| names.contains(&formula.graph.name(id)))).collect()
 }
 
 /// ∂result/∂variable for each variable.
 pub fn jacobians(formula: &Formula, result: &str, wrt: Option<&[&str]>) -> Result<Vec<Block>, Failure> {
-    let Formula { graph, result: id, .. } = formula;
+    let (Formula { graph, result: id, .. }, point) = (formula, formula.point()?);
     let block = |variable: NodeId| {
-        let sizes = |id: NodeId| graph.shape(id).resolve(1);
+        let sizes = |id: NodeId| formula.sizes(id);
         small(sizes(*id).iter().product::<usize>() * sizes(variable).iter().product::<usize>())?;
-        let value = jacobian(graph, *id, variable, &formula.point()).map_err(Failure::usage)?;
+        let value = jacobian(graph, *id, variable, &point).map_err(Failure::usage)?;
         let rows = (result.to_string(), sizes(*id));
         Ok(Block { rows, columns: (graph.name(variable).to_string(), sizes(variable)), value })
     };
-    variables(graph, wrt).into_iter().map(block).collect()
+    variables(formula, wrt).into_iter().map(block).collect()
 }
 
 /// ∂²result/∂a∂b for each pair of variables.
 pub fn hessians(formula: &Formula, wrt: Option<&[&str]>) -> Result<Vec<Block>, Failure> {
-    let graph = &formula.graph;
-    let variables = variables(graph, wrt);
-    let sizes = |id: NodeId| graph.shape(id).resolve(1);
+    let (graph, point) = (&formula.graph, formula.point()?);
+    let variables = variables(formula, wrt);
+    let sizes = |id: NodeId| formula.sizes(id);
     let all: usize = variables.iter().map(|&v| sizes(v).iter().product::<usize>()).sum();
     small(all * all)?;
     let pairs = variables.iter().flat_map(|&a| variables.iter().map(move |&b| (a, b)));
     let block = |(a, b): (NodeId, NodeId)| {
-        let value = mixed_hessian(graph, formula.result, (a, b), &formula.point()).map_err(Failure::usage)?;
+        let value = mixed_hessian(graph, formula.result, (a, b), &point).map_err(Failure::usage)?;
         let side = |id: NodeId| (graph.name(id).to_string(), sizes(id));
         Ok(Block { rows: side(a), columns: side(b), value })
     };
@@ -156,6 +154,38 @@ pub fn hessian_text(blocks: &[Block], digits: usize) -> String {
         format!("Hessian ∂²/∂{}∂{}, {}\n{}", block.rows.0, block.columns.0, sizes(&all), block.table(digits))
     };
     blocks.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// A model's Jacobian for people: a line for each input.
+pub fn sensitivity_text(sensitivity: &Sensitivity, digits: usize) -> Result<String, Failure> {
+    let Sensitivity { inputs, point, outputs, jacobian } = sensitivity;
+    if jacobian.len() > MOST {
+        let message = format!("that would be {} numbers, at most {MOST} are shown", jacobian.len());
+        return Err(Failure::usage(format!("{message}\nhelp: --json prints them all")));
+    }
+    let titles = ["input".to_string(), "value".to_string()].into_iter().chain(outputs.iter().map(|o| format!("∂{o}")));
+    let mut table = vec![titles.collect::<Vec<_>>()];
+    table.extend(inputs.iter().zip(point).enumerate().map(|(i, (name, value))| {
+        let slopes = (0..outputs.len()).map(|o| number(jacobian.data()[o * inputs.len() + i], digits));
+        [name.clone(), number(*value, digits)].into_iter().chain(slopes).collect()
+    }));
+    let what = if outputs.len() == 1 { "the prediction" } else { "the probability of each class" };
+    Ok(format!(
+        "Jacobian, {}×{}: the derivative of {what} with respect to each input of the network, as encoded\n{}",
+        outputs.len(),
+        inputs.len(),
+        columns(&table, 1)
+    ))
+}
+
+/// A model's Jacobian as JSON: by the name of the output, then of the input.
+pub fn sensitivity_json(sensitivity: &Sensitivity) -> Value {
+    let Sensitivity { inputs, outputs, jacobian, .. } = sensitivity;
+    let row = |slopes: &[f64]| -> Value {
+        let slope = |(name, slope): (&String, &f64)| (name.clone(), nested(&Array::scalar(*slope)));
+        Value::Object(inputs.iter().zip(slopes).map(slope).collect())
+    };
+    Value::Object(outputs.iter().cloned().zip(jacobian.data().chunks(inputs.len().max(1)).map(row)).collect())
 }
 
 /// Blocks as JSON: by the name of the variable, or of both.

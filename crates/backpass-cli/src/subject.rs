@@ -5,12 +5,14 @@ use std::path::Path;
 
 use backpass::array::Array;
 use backpass::graph::{Graph, NodeId};
+use backpass::ops::Op;
+use backpass::passes::part;
 use backpass::shape::Shape;
 use backpass::text::parse_expression;
 use backpass_tabular::Model;
 
 use crate::exit::{Exit, Failure};
-use crate::values::named_value;
+use crate::values::{Given, named};
 
 /// What is looked at.
 pub enum Subject {
@@ -45,22 +47,25 @@ impl Subject {
     }
 }
 
-/// A formula with its values.
+/// Nodes of a formula beyond which nobody could read what is said of it, and all would have to wait.
+const MOST_NODES: usize = 20_000;
+
+/// A formula with its values: the part of the text that the result needs.
 pub struct Formula {
     pub graph: Graph,
     pub result: NodeId,
-    pub values: Vec<(String, Array)>,
+    given: Vec<(String, Given)>,
 }
 
 impl Formula {
-    /// Reads a formula; names without a value are single numbers. `of` names the definition that is the result, by
-    /// default the last.
+    /// Reads a formula; names of which nothing is given are single numbers. `of` names the definition that is the result,
+    /// by default the last.
     pub fn new(source: &str, values: &[String], of: Option<&str>) -> Result<Formula, Failure> {
-        let values: Vec<(String, Array)> = values.iter().map(|v| named_value(v)).collect::<Result<_, _>>()?;
-        if let Some(name) = values.iter().enumerate().find(|(i, (n, _))| values[..*i].iter().any(|(m, _)| m == n)) {
+        let given: Vec<(String, Given)> = values.iter().map(|v| named(v)).collect::<Result<_, _>>()?;
+        if let Some(name) = given.iter().enumerate().find(|(i, (n, _))| given[..*i].iter().any(|(m, _)| m == n)) {
             return Err(Failure::usage(format!("`{}` is given twice", name.1.0)));
         }
-        let shapes: Vec<(&str, Shape)> = values.iter().map(|(n, v)| (n.as_str(), Shape::fixed(v.shape()))).collect();
+        let shapes: Vec<(&str, Shape)> = given.iter().map(|(n, g)| (n.as_str(), Shape::fixed(g.sizes()))).collect();
         let graph = parse_expression(source, &shapes).map_err(Failure::usage)?;
         let result = match of {
             Some(name) => graph.output(name).or_else(|| graph.named(name)).ok_or_else(|| {
@@ -76,11 +81,58 @@ impl Formula {
                     .ok_or_else(|| Failure::usage("there is no formula in it"))?
             }
         };
-        Ok(Formula { graph, result, values })
+        let (graph, result) = part(&graph, result);
+        let nodes = graph.nodes().len();
+        if nodes > MOST_NODES {
+            let help = "help: --of NAME takes one definition and what it needs";
+            return Err(Failure::usage(format!(
+                "the formula is too large: {nodes} nodes, at most {MOST_NODES}\n{help}"
+            )));
+        }
+        Ok(Formula { graph, result, given })
     }
 
-    /// The values by name.
-    pub fn point(&self) -> Vec<(&str, &Array)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value)).collect()
+    /// The sizes of a node's value; a batch has as many rows as are given.
+    pub fn sizes(&self, id: NodeId) -> Vec<usize> {
+        let is_batched = |name: &str| self.graph.named(name).is_some_and(|id| self.graph.shape(id).is_batched());
+        let batched = self.given.iter().find(|(name, _)| is_batched(name));
+        let rows = batched.and_then(|(_, given)| given.sizes().first().copied()).unwrap_or(1);
+        self.graph.shape(id).resolve(rows)
+    }
+
+    /// The names of which values may be given.
+    pub fn names(&self) -> Vec<&str> {
+        self.variables().map(|id| self.graph.name(id)).collect()
+    }
+
+    /// The inputs and parameters.
+    pub fn variables(&self) -> impl Iterator<Item = NodeId> {
+        self.graph.ids().filter(|&id| matches!(self.graph.node(id).op, Op::Input(_) | Op::Parameter(_)))
+    }
+
+    /// The values of all names, or what to give where there are none.
+    pub fn point(&self) -> Result<Vec<(&str, &Array)>, Failure> {
+        let (mut point, mut missing, mut help) = (Vec::new(), Vec::new(), Vec::new());
+        for id in self.variables() {
+            let name = self.graph.name(id);
+            match self.given.iter().find(|(n, _)| n == name).and_then(|(_, given)| given.value()) {
+                Some(value) => point.push((name, value)),
+                None => {
+                    missing.push(format!("`{name}`"));
+                    help.push(match self.graph.shape(id) {
+                        shape if shape.rank() == 0 => format!("{name}=1"),
+                        shape => format!("{name}=@FILE.npy or {name}=[…] of shape {shape}"),
+                    });
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(point);
+        }
+        let (missing, has) = (missing.join(", "), if missing.len() == 1 { "has" } else { "have" });
+        Err(Failure::usage(format!(
+            "{missing} {has} no value\nhelp: give {}; explain --formulas needs no values",
+            help.join(", ")
+        )))
     }
 }

@@ -1,21 +1,42 @@
-//! Values given on the command line: `x=1`, `W=[[1, 2], [3, 4]]`, `t=pi/4`, `@file.npy`, `@file.csv`.
+//! Values given on the command line: `x=1`, `W=[[1, 2], [3, 4]]`, `t=pi/4`, `X=@file.npy`, `X=@file.csv`; or sizes: `X=2x3`.
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
 use backpass::array::Array;
-use backpass::interpret::interpret;
-use backpass::text::parse_expression;
+use backpass::text::constant;
 use npyz::NpyFile;
 
 use crate::exit::{Exit, Failure};
 
 /// What an argument of values may be.
-pub const VALUES_HELP: &str = "Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv, X=@array.npy";
+pub const VALUES_HELP: &str =
+    "Values of the formula's names: x=1, W=[[1,2],[3,4]], X=@table.csv, X=@array.npy; or sizes alone: X=2x3";
 
-/// A name with its value.
-pub fn named_value(text: &str) -> Result<(String, Array), Failure> {
+/// What is known of a name.
+pub enum Given {
+    /// Its value.
+    Value(Array),
+    /// Its sizes alone.
+    Sizes(Vec<usize>),
+}
+
+impl Given {
+    pub fn sizes(&self) -> &[usize] {
+        match self {
+            Given::Value(value) => value.shape(),
+            Given::Sizes(sizes) => sizes,
+        }
+    }
+
+    pub fn value(&self) -> Option<&Array> {
+        if let Given::Value(value) = self { Some(value) } else { None }
+    }
+}
+
+/// A name with what is known of it.
+pub fn named(text: &str) -> Result<(String, Given), Failure> {
     let (name, value) = text.split_once('=').ok_or_else(|| {
         Failure::usage(format!(
             "`{text}` is not a value\nhelp: write name=value, such as x=1, W=[[1,2],[3,4]] or X=@table.csv"
@@ -25,23 +46,24 @@ pub fn named_value(text: &str) -> Result<(String, Array), Failure> {
     if name.is_empty() {
         return Err(Failure::usage(format!("`{text}` has no name before the equals sign")));
     }
-    Ok((name.to_string(), array(name, value.trim())?))
+    Ok((name.to_string(), given(name, value.trim())?))
 }
 
-fn array(name: &str, text: &str) -> Result<Array, Failure> {
+fn given(name: &str, text: &str) -> Result<Given, Failure> {
     if let Some(path) = text.strip_prefix('@') {
-        return file(Path::new(path));
+        return file(Path::new(path)).map(Given::Value);
     }
     if let Ok(number) = text.parse::<f64>() {
-        return Ok(Array::scalar(number));
+        return Ok(Given::Value(Array::scalar(number)));
     }
-    let wrong = |message: String| Failure::usage(format!("the value of `{name}`:\n{message}"));
-    let graph = parse_expression(text, &[]).map_err(|errors| wrong(errors.to_string()))?;
-    let trace = interpret(&graph, &[]).map_err(|error| wrong(error.to_string()))?;
-    match graph.outputs() {
-        [(_, id)] => Ok(trace.value(*id).clone()),
-        _ => Err(wrong(format!("`{text}` is not a single value"))),
+    let sizes = text.split(['x', '×']).map(|size| size.trim().parse().ok());
+    if let Some(sizes) = sizes.collect::<Option<Vec<usize>>>() {
+        return Ok(Given::Sizes(sizes));
     }
+    let help = "help: a value is a number (1.5, pi/4), an array ([[1,2],[3,4]]) or a file (@table.csv, @array.npy); \
+                sizes alone are 2x3";
+    let wrong = |errors| Failure::usage(format!("`{text}` is no value for `{name}`\n{errors}\n{help}"));
+    constant(text).map(Given::Value).map_err(wrong)
 }
 
 /// Reads an array from a NumPy file, or a matrix from a file of numbers separated by commas.
@@ -72,15 +94,14 @@ fn file(path: &Path) -> Result<Array, Failure> {
     Array::new(&sizes, data).filter(|a| !a.is_empty()).ok_or_else(|| bad("there are no numbers in it".to_string()))
 }
 
+/// What to do about a file that is not whole.
+const ANEW: &str = "help: write it anew with numpy.save";
+
 fn npy(file: File) -> Result<Array, String> {
-    let npy = NpyFile::new(BufReader::new(file)).map_err(|error| error.to_string())?;
+    let npy = NpyFile::new(BufReader::new(file)).map_err(|error| format!("this is no NumPy array: {error}\n{ANEW}"))?;
     let sizes: Vec<usize> = npy.shape().iter().map(|&size| size as usize).collect();
-    let is_columns = npy.order() == npyz::Order::Fortran && sizes.len() > 1;
-    if is_columns {
-        return Err("its elements are stored column by column\nhelp: save it with numpy.ascontiguousarray".to_string());
-    }
-    let data = numbers(npy)?;
-    Array::new(&sizes, data).ok_or_else(|| "its sizes do not fit its elements".to_string())
+    let array = if npy.order() == npyz::Order::Fortran { Array::from_columns } else { Array::new };
+    array(&sizes, numbers(npy)?).ok_or_else(|| format!("its sizes do not fit its elements\n{ANEW}"))
 }
 
 /// The elements as f64, whatever type of number they are.
@@ -90,7 +111,7 @@ fn numbers(npy: NpyFile<BufReader<File>>) -> Result<Vec<f64>, String> {
             let mut rest = $npy;
             $(
                 match rest.try_data::<$kind>() {
-                    Ok(values) => return values.map(|v| v.map(|v| v as f64).map_err(|e| e.to_string())).collect(),
+                    Ok(values) => return values.map(|v| v.map(|v| v as f64).map_err(|e| format!("its elements cannot be read: {e}\n{ANEW}"))).collect(),
                     Err(other) => rest = other,
                 }
             )*

@@ -1,13 +1,14 @@
 //! One row of a table through a model: the whole way from raw cells to prediction and loss, with every number.
 
 use backpass::array::Array;
+use backpass::autodiff::jacobian;
 use backpass::builder::{Builder, Expr};
 use backpass::explain::{Explanation, Question};
 use backpass::graph::{Graph, ScopeKind};
 use backpass::loss::Loss;
 use backpass::shape::Shape;
 
-use crate::encode::{Surprises, raw};
+use crate::encode::{Surprises, features, raw};
 use crate::fit_error::{FitError, ModelProblem};
 use crate::model::Model;
 use crate::table::Table;
@@ -25,6 +26,27 @@ pub struct Explained {
     pub prediction: String,
     /// Cells that training did not know.
     pub surprises: Surprises,
+}
+
+/// The row of a table, counted from 0.
+fn one_row(table: &Table, row: usize) -> Result<Table, FitError> {
+    match row < table.rows() {
+        true => Ok(table.select_rows(&[row as u32])),
+        false => Err(FitError::NoSuchRow { file: table.name.clone(), row, rows: table.rows() }),
+    }
+}
+
+/// How the prediction for one row answers to the inputs of the network.
+#[derive(Clone, Debug)]
+pub struct Sensitivity {
+    /// The features, as encoded.
+    pub inputs: Vec<String>,
+    /// Their values.
+    pub point: Vec<f64>,
+    /// The classes, whose probabilities are differentiated, or the target.
+    pub outputs: Vec<String>,
+    /// The derivative of each output with respect to each input, `[outputs, inputs]`.
+    pub jacobian: Array,
 }
 
 impl Model {
@@ -63,14 +85,33 @@ impl Model {
         }
     }
 
+    /// The derivatives of the prediction for one row, counted from 0, with respect to the features.
+    pub fn sensitivity(&self, table: &Table, row: usize) -> Result<Sensitivity, FitError> {
+        let table = one_row(table, row)?;
+        let (point, _) = features::<f64>(&table, &self.schema, &self.inputs, &self.encoder)?;
+        let builder = Builder::new();
+        let x = builder.input("x", Shape::batch(&[point.len()]));
+        let missing = || FitError::from(backpass::nn::NetworkError::Missing { what: "a result" });
+        let first = |outputs: Vec<(String, Expr<'_>)>| outputs.first().map(|(_, value)| value.id()).ok_or_else(missing);
+        let y = first(builder.embed(&self.network.graph, &[("x", x)]))?;
+        let (result, x) = (first(builder.embed(&self.head, &[("y", builder.expr(y))]))?, x.id());
+        let features = Array::new(&[1, point.len()], point.clone()).ok_or_else(missing)?;
+        let weights = self.network.weights.iter().map(|(name, value)| (name.as_str(), value));
+        let values: Vec<(&str, &Array)> = weights.chain([("x", &features)]).collect();
+        let jacobian = jacobian(&builder.finish()?, result, x, &values)?;
+        let outputs = match self.target.task.classes() {
+            [] => vec![self.target.name.clone()],
+            classes => classes.to_vec(),
+        };
+        let jacobian = jacobian.reshaped(&[outputs.len(), point.len()]).ok_or_else(missing)?;
+        Ok(Sensitivity { inputs: self.inputs.features.clone(), point, outputs, jacobian })
+    }
+
     /// Explains what the model does with one row, counted from 0. Where the row has a target, the derivatives are those of
     /// the loss that was trained, without label smoothing; otherwise those of the prediction, for classes of the
     /// probability of the most probable one.
     pub fn explain(&self, table: &Table, row: usize) -> Result<Explained, FitError> {
-        if row >= table.rows() {
-            return Err(FitError::NoSuchRow { file: table.name.clone(), row, rows: table.rows() });
-        }
-        let table = table.select_rows(&[row as u32]);
+        let table = one_row(table, row)?;
         let mut surprises = Surprises::default();
         let (numbers, codes) = raw(&table, &self.schema, &self.inputs, &mut surprises)?;
         let predicted = self.predict(&table, 1)?;

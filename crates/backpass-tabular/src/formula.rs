@@ -2,11 +2,10 @@
 
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
-use backpass::interpret::interpret;
 use backpass::nn::Network;
 use backpass::ops::Op;
 use backpass::shape::Shape;
-use backpass::text::{add_expression, free_names, parse_expression};
+use backpass::text::{add_expression, constant, free_names};
 use backpass::train::{Dataset, TrainOptions, covariance};
 use serde::{Deserialize, Serialize};
 
@@ -170,12 +169,9 @@ impl Formula {
 fn starting(text: &str) -> Result<(String, Array), FitError> {
     let wrong = || FitError::choice("--start", text, "of the form name=number or name=[[number, …], …]");
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    let graph = parse_expression(value, &[]).map_err(|_| wrong())?;
-    let result = graph.output("result").ok_or_else(wrong)?;
-    let trace = interpret(&graph, &[]).map_err(|_| wrong())?;
-    let value = trace.value(result);
+    let value = constant(value).map_err(|_| wrong())?;
     let finite = value.data().iter().all(|v| v.is_finite());
-    if finite { Ok((name.trim().trim_matches('`').to_string(), value.clone())) } else { Err(wrong()) }
+    if finite { Ok((name.trim().trim_matches('`').to_string(), value)) } else { Err(wrong()) }
 }
 
 /// Every fitted number with its standard error.

@@ -23,6 +23,14 @@ impl Array {
         (elements == data.len()).then(|| Array { shape: shape.to_vec(), data })
     }
 
+    /// An array from its sizes and its elements in column-major order, the first index running fastest, as Fortran stores
+    /// them; `None` when their numbers differ.
+    pub fn from_columns(shape: &[usize], data: Vec<f64>) -> Option<Self> {
+        let reversed: Vec<usize> = shape.iter().rev().copied().collect();
+        let strides: Vec<usize> = dense_strides(&reversed).into_iter().rev().collect();
+        Array::new(&reversed, data).map(|array| array.strided(shape, 0, &strides))
+    }
+
     /// A single number.
     pub fn scalar(value: f64) -> Self {
         Array { shape: Vec::new(), data: vec![value] }
@@ -177,6 +185,15 @@ mod tests {
         assert_eq!(column.broadcast_to(&[2, 3]).data(), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
         assert_eq!(column.to_string(), "[[1], [2]]");
         assert_eq!(Array::scalar(3.0).broadcast_to(&[2]).data(), [3.0, 3.0]);
+    }
+
+    #[test]
+    fn columns_are_read_one_after_the_other() {
+        let matrix = Array::from_columns(&[2, 3], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap();
+        assert_eq!(matrix, Array::new(&[2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap());
+        let box_of_ones = Array::from_columns(&[2, 1, 2], vec![0.0, 10.0, 1.0, 11.0]).unwrap();
+        assert_eq!(box_of_ones.to_string(), "[[[0, 1]], [[10, 11]]]");
+        assert!(Array::from_columns(&[2, 2], vec![0.0; 3]).is_none());
     }
 
     #[test]

@@ -35,14 +35,6 @@ pub enum DifferentiateError {
         /// Why.
         reason: &'static str,
     },
-    /// A Jacobian over the batch dimension.
-    #[error("{what} has shape {found}; Jacobian and Hessian need fixed sizes, without batch")]
-    Batched {
-        /// Result or variable.
-        what: &'static str,
-        /// Its shape.
-        found: Shape,
-    },
     /// A cotangent of another shape than its result, or a tangent of another shape than its variable.
     #[error("{what} has shape {expected}, the direction given for it has shape {found}")]
     Direction {
@@ -269,16 +261,20 @@ fn on_path(graph: &Graph, seeds: &[(Expr<'_>, Expr<'_>)], variables: &[Expr<'_>]
     depends.iter().zip(needed).map(|(d, n)| *d && n).collect()
 }
 
-/// The value of ∂result/∂variable at a point: sizes of the result followed by sizes of the variable.
+/// The value of ∂result/∂variable at a point: sizes of the result followed by sizes of the variable, which may be any
+/// node. A batch has as many rows as the point has values for.
 pub fn jacobian(
     graph: &Graph,
     result: NodeId,
     variable: NodeId,
     point: &[(&str, &Array)],
 ) -> Result<Array, DifferentiateError> {
-    let (rows, columns) = (fixed("the result", graph.shape(result))?, fixed("the variable", graph.shape(variable))?);
+    let given = |id: NodeId| point.iter().find(|(name, _)| *name == graph.name(id)).map(|(_, value)| value.shape());
+    let batched = graph.inputs().filter(|&id| graph.shape(id).is_batched()).find_map(given);
+    let batch = batched.and_then(|sizes| sizes.first().copied()).unwrap_or(1);
+    let [rows, columns] = [result, variable].map(|id| graph.shape(id).resolve(batch));
     let builder = Builder::from_graph(graph.clone());
-    let seed = builder.input("cotangent of the result", Shape::fixed(&rows));
+    let seed = builder.input("cotangent of the result", graph.shape(result).clone());
     let row = vjp(&builder, &[(builder.expr(result), seed)], &[builder.expr(variable)])?[0].id();
     let graph = builder.finish()?;
     let mut data = Vec::new();
@@ -312,11 +308,4 @@ pub fn mixed_hessian(
     let builder = Builder::from_graph(graph.clone());
     let slope = gradient(builder.expr(loss), &[builder.expr(first)])?[0].id();
     jacobian(&builder.finish()?, slope, second, point)
-}
-
-fn fixed(what: &'static str, shape: &Shape) -> Result<Vec<usize>, DifferentiateError> {
-    if shape.is_batched() {
-        return Err(DifferentiateError::Batched { what, found: shape.clone() });
-    }
-    Ok(shape.resolve(0))
 }

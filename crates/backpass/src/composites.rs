@@ -79,19 +79,6 @@ pub const TABLE: &[Composite] = &[
             Ok(clamp(x[0], low, high))
         },
     },
-    simple(
-        "hard_sigmoid",
-        "clamp(x/6 + 1/2, 0, 1)",
-        "sigmoid in three straight lines",
-        "Howard et al. 2019",
-        |x, _| Ok(hard_sigmoid(x[0])),
-    ),
-    simple("hard_tanh", "clamp(x, -1, 1)", "tanh in three straight lines", "Collobert 2004", |x, _| {
-        Ok(hard_tanh(x[0]))
-    }),
-    simple("hard_swish", "x · hard_sigmoid(x)", "SiLU with the hard sigmoid", "Howard et al. 2019", |x, _| {
-        Ok(hard_swish(x[0]))
-    }),
     simple("is_nan", "x ≠ x ? 1 : 0", "1 where x is not a number, else 0", "", |x, _| Ok(is_nan(x[0]))),
     simple("square", "x²", "square", "", |x, _| Ok(square(x[0]))),
     simple("sign", "(x > 0) - (x < 0)", "-1, 0 or 1", "", |x, _| Ok(sign(x[0]))),
@@ -159,24 +146,6 @@ pub fn dropout<'b>(x: Expr<'b>, step: Expr<'b>, rate: f64, key: u64) -> Expr<'b>
 #[track_caller]
 pub fn clamp(x: Expr<'_>, low: f64, high: f64) -> Expr<'_> {
     composite("clamp", x, || x.maximum(low).minimum(high))
-}
-
-/// `clamp(x/6 + 1/2, 0, 1)`.
-#[track_caller]
-pub fn hard_sigmoid(x: Expr<'_>) -> Expr<'_> {
-    composite("hard_sigmoid", x, || (x / 6.0 + 0.5).maximum(0.0).minimum(1.0))
-}
-
-/// `clamp(x, -1, 1)`.
-#[track_caller]
-pub fn hard_tanh(x: Expr<'_>) -> Expr<'_> {
-    composite("hard_tanh", x, || x.maximum(-1.0).minimum(1.0))
-}
-
-/// `x · hard_sigmoid(x)`.
-#[track_caller]
-pub fn hard_swish(x: Expr<'_>) -> Expr<'_> {
-    composite("hard_swish", x, || x * hard_sigmoid(x))
 }
 
 /// 1 where `x` is NaN, else 0.

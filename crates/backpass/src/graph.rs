@@ -364,12 +364,12 @@ impl Graph {
         self.node(id).name.as_deref().unwrap_or("")
     }
 
-    /// A short text for messages: the node's name, or its operator and number, with its scope.
+    /// A short text for messages: the node's name, or its operator as it is written and its number, with its scope.
     pub fn describe(&self, id: NodeId) -> String {
         let node = self.node(id);
         let what = match &node.name {
             Some(name) => format!("`{name}`"),
-            None => format!("`{}` (node {})", node.op.info().name, id.0),
+            None => format!("`{}` (node {})", node.op.written(), id.0),
         };
         match self.scope_path(node.scope) {
             path if path.is_empty() => what,

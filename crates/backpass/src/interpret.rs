@@ -15,7 +15,7 @@ use crate::suggest::closest;
 #[non_exhaustive]
 pub enum InterpretError {
     /// An input or parameter without a value.
-    #[error("`{name}` has no value\nhelp: give {name}=… with shape {shape}")]
+    #[error("`{name}` has no value\nhelp: give it one of shape {shape}")]
     Missing {
         /// Its name.
         name: String,

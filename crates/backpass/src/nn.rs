@@ -117,7 +117,9 @@ impl Activation {
     /// The initialisation made for it: He for the rectifier family, LeCun for SELU, Glorot for the rest.
     pub fn default_init(&self) -> Init {
         match self.0.as_ref().map(|op| op.info().name) {
-            Some("relu" | "leaky_relu" | "elu" | "gelu" | "gelu_tanh" | "silu" | "mish" | "softplus") => Init::He,
+            Some(
+                "relu" | "leaky_relu" | "elu" | "gelu" | "gelu_tanh" | "silu" | "mish" | "softplus" | "hard_swish",
+            ) => Init::He,
             Some("selu") => Init::Lecun,
             _ => Init::GlorotUniform,
         }

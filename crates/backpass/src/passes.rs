@@ -73,7 +73,24 @@ fn is_leaf(node: &Node) -> bool {
 
 /// Removes nodes that no output and no update needs; inputs and parameters stay.
 pub fn dce(graph: &Graph) -> Graph {
-    let mut needed: Vec<bool> = graph.nodes().iter().map(is_leaf).collect();
+    keep(graph, graph.nodes().iter().map(is_leaf).collect())
+}
+
+/// The part of a graph that computes `result`, without the inputs and parameters that it does not need, and its place
+/// there. Its name is that of the output or node, or `result`.
+pub fn part(graph: &Graph, result: NodeId) -> (Graph, NodeId) {
+    let output = graph.outputs().iter().find(|(_, id)| *id == result).map(|(name, _)| name.as_str());
+    let name = output.or(graph.node(result).name.as_deref()).unwrap_or("result").to_string();
+    let mut graph = graph.clone();
+    graph.set_updates(Vec::new());
+    graph.set_outputs(vec![(name, result)]);
+    let part = keep(&graph, vec![false; graph.nodes().len()]);
+    let result = part.outputs()[0].1;
+    (part, result)
+}
+
+/// Removes nodes that neither an output, an update nor one of the nodes marked needs.
+fn keep(graph: &Graph, mut needed: Vec<bool>) -> Graph {
     graph.outputs().iter().for_each(|(_, id)| needed[id.index()] = true);
     graph.updates().iter().for_each(|(_, v)| needed[v.index()] = true);
     for id in graph.ids().rev() {
@@ -133,7 +150,9 @@ pub fn fold(graph: &Graph) -> Graph {
     })
 }
 
-/// Algebra that is exact in floating point, except that `x + 0` turns -0 into 0 and here does not.
+/// Algebra that is exact in floating point, except that `x + 0` turns -0 into 0 and here does not, and that the derivative
+/// of the sigmoid, `σ(x)·σ(-x)`, becomes `σ(x)·(1 - σ(x))`: that is the form people know and saves an exponential, but has
+/// fewer digits where `x` is large.
 pub fn simplify(graph: &Graph) -> Graph {
     rewrite(graph, |result, node, id| {
         let number = |a: NodeId| match &result.node(a).op {
@@ -152,10 +171,20 @@ pub fn simplify(graph: &Graph) -> Graph {
             (Op::Sub(_), &[a, b]) if number(b) == Some(0.0) => keep(a),
             (Op::Mul(_), &[a, b]) if number(b) == Some(1.0) => keep(a),
             (Op::Mul(_), &[a, b]) if number(a) == Some(1.0) => keep(b),
+            (Op::Mul(_), &[a, b]) if are_sigmoids_of_opposites(result, a, b) => {
+                let one = ops::Constant { value: Array::scalar(1.0) };
+                let one = rebuilt(result, one.into(), &[])?;
+                let rest = rebuilt(result, ops::Sub.into(), &[one, a])?;
+                rebuilt(result, ops::Mul.into(), &[a, rest])
+            }
             (Op::Div(_), &[a, b]) if number(b) == Some(1.0) => keep(a),
             (Op::Pow(_), &[a, b]) if number(b) == Some(1.0) => keep(a),
             (Op::Neg(_), &[a]) if matches!(result.node(a).op, Op::Neg(_)) => Some(result.node(a).args[0]),
             (Op::Reshape(_) | Op::Broadcast(_), &[a]) if same_shape(a) => Some(a),
+            (Op::Reshape(_) | Op::Broadcast(_), &[a]) if repeats_a_number(result, a) => {
+                let op = ops::Broadcast { shape: node.shape.clone() };
+                rebuilt(result, op.into(), &[result.node(a).args[0]])
+            }
             (Op::Reshape(op), &[a]) if matches!(result.node(a).op, Op::Reshape(_)) => {
                 let inner = result.node(a).args[0];
                 if same_shape(inner) { Some(inner) } else { rebuilt(result, op.clone().into(), &[inner]) }
@@ -186,6 +215,20 @@ pub fn simplify(graph: &Graph) -> Graph {
     })
 }
 
+/// Whether a node is a number, repeated.
+fn repeats_a_number(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let is_number = |a: &NodeId| matches!(&graph.node(*a).op, Op::Constant(c) if c.value.len() == 1);
+    matches!(node.op, Op::Broadcast(_)) && node.args.iter().all(is_number)
+}
+
+/// Whether two nodes are σ(x) and σ(-x).
+fn are_sigmoids_of_opposites(graph: &Graph, a: NodeId, b: NodeId) -> bool {
+    let operand = |id: NodeId| matches!(graph.node(id).op, Op::Sigmoid(_)).then(|| graph.node(id).args[0]);
+    let is_minus = |x: NodeId, y: NodeId| matches!(graph.node(x).op, Op::Neg(_)) && graph.node(x).args[0] == y;
+    operand(a).zip(operand(b)).is_some_and(|(x, y)| is_minus(x, y) || is_minus(y, x))
+}
+
 fn before_broadcast(graph: &Graph, id: NodeId) -> NodeId {
     let node = graph.node(id);
     if matches!(node.op, Op::Broadcast(_)) { node.args[0] } else { id }
@@ -196,10 +239,15 @@ pub(crate) fn is_map(graph: &Graph, node: &Node) -> bool {
     node.op.lower(&shapes, &node.shape) == Lowering::Map
 }
 
-/// A graph for people to read as a formula: constants computed, algebra simplified, dead nodes gone. What simplifying
-/// makes constant is computed in a second round.
+/// A graph for people to read as a formula: constants computed, algebra simplified, dead nodes gone, as long as that makes
+/// it smaller.
 pub fn for_people(graph: &Graph) -> Graph {
-    dce(&simplify(&fold(&simplify(&fold(graph)))))
+    let simpler = |graph: &Graph| dce(&simplify(&fold(graph)));
+    let (mut before, mut after) = (simpler(graph), simpler(&simpler(graph)));
+    while after.nodes().len() < before.nodes().len() {
+        (before, after) = (after.clone(), simpler(&after));
+    }
+    after
 }
 
 /// Puts an explicit broadcast where an elementwise operand repeats in a way that kernels do not read, and a copy where a

@@ -158,9 +158,16 @@ fn what_is_remarkable_is_said_where_it_occurs_and_only_there() {
         ]
     );
     assert_eq!(said("sigmoid(x)", 12.0), ["sigmoid is saturated at x = 12: its derivative is only 6.144e-6."]);
-    assert_eq!(said("log(x)", -1.0), ["This is where NaN arises first: log of -1."]);
-    assert_eq!(said("1/x + x", 0.0), ["This is where infinity arises first: div of 1, 0."]);
-    assert_eq!(said("exp(x) - exp(x)", 1000.0), ["This is where infinity arises first: exp of 1000."]);
+    assert_eq!(said("sigmoid(x)", 100.0), ["sigmoid is saturated at x = 100: its derivative is only 3.72e-44."]);
+    assert_eq!(
+        said("log(x)", -1.0),
+        [
+            "This is where NaN arises first: log(-1).",
+            "log has no value at x = -1, and so no derivative: -1 is only what the formula of the derivative gives there."
+        ]
+    );
+    assert_eq!(said("1/x + x", 0.0), ["This is where infinity arises first: 1/0."]);
+    assert_eq!(said("exp(x) - exp(x)", 1000.0), ["This is where infinity arises first: exp(1000)."]);
     assert!(said("sqrt(x)", 0.0).iter().any(|s| s.contains("stops being finite")), "{:?}", said("sqrt(x)", 0.0));
     for quiet in
         ["sigmoid(x)", "relu(x)", "x^2", "cos(x) + x", "log(x)", "sqrt(x)", "tanh(x)*x", "exp(-x)", "1/x", "x^3/100"]

@@ -239,7 +239,7 @@ fn divergence_names_epoch_step_and_node() {
     assert_eq!((report.history.len(), report.best_epoch), (overflow, overflow));
     assert!(finite(&network));
     let text = report.stop.to_string();
-    let start = format!("diverged in epoch {}, step {}: `mul` (node ", overflow + 1, overflow + 1);
+    let start = format!("diverged in epoch {}, step {}: `*` (node ", overflow + 1, overflow + 1);
     assert!(text.starts_with(&start) && text.ends_with(") in squared first became inf"), "{text}");
     // The same in f64, much later.
     let double = TrainOptions { double_precision: true, ..options("sgd", 5.0, 1000) };

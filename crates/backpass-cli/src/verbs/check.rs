@@ -2,7 +2,6 @@
 
 use backpass::explain::{Explanation, Folding, Question};
 use backpass::gradcheck::check_gradient;
-use backpass::ops::Op;
 use backpass::view::{Level, number};
 use serde_json::json;
 
@@ -54,12 +53,11 @@ impl Check {
             formula.result = builder.expr(formula.result).sum_all().id();
             formula.graph = builder.finish().map_err(Failure::usage)?;
         }
-        let graph = &formula.graph;
-        let variables: Vec<_> =
-            graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Input(_) | Op::Parameter(_))).collect();
-        let report = check_gradient(graph, formula.result, &variables, &formula.point()).map_err(Failure::usage)?;
+        let (graph, point) = (&formula.graph, formula.point()?);
+        let variables: Vec<_> = formula.variables().collect();
+        let report = check_gradient(graph, formula.result, &variables, &point).map_err(Failure::usage)?;
         let question = Question { result: formula.result, seed: None, variables: None };
-        let explanation = Explanation::new(graph, &question, &formula.point()).map_err(Failure::usage)?;
+        let explanation = Explanation::new(graph, &question, &point).map_err(Failure::usage)?;
         let notes: Vec<String> = explanation
             .view(&Folding::at(Level::Operator), DIGITS)
             .nodes

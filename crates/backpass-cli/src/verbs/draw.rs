@@ -24,8 +24,8 @@ use crate::subject::{Formula, Subject};
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Draw {
-    /// A formula, a file with definitions, or - for standard input, with values that give its names their sizes; or models
-    /// written by train
+    /// A formula, a file with definitions, or - for standard input, with the sizes of its names, such as X=2x3, or
+    /// their values; or models written by train
     #[arg(value_name = "FORMULA|FILE|MODEL", required_unless_present_any = ["activation", "activations", "inits"])]
     subjects: Vec<String>,
 
@@ -120,9 +120,7 @@ impl Draw {
     fn formula(&self, source: &str, values: &[String]) -> Result<View, Failure> {
         let level = self.detail.level_of_formula()?;
         let formula = Formula::new(source, values, self.of.as_deref())?;
-        let mut graph = formula.graph;
-        graph.set_outputs(vec![(graph.outputs().last().map_or("result".to_string(), |o| o.0.clone()), formula.result)]);
-        let graph = if level == Level::Operator { graph } else { recognise(&graph) };
+        let graph = if level == Level::Operator { formula.graph } else { recognise(&formula.graph) };
         let mut view = structure(&graph, &self.detail.folding(level));
         view.title = title(source);
         Ok(view)

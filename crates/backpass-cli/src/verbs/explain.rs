@@ -2,21 +2,20 @@
 
 use std::path::PathBuf;
 
-use backpass::autodiff::{DifferentiateError, gradient};
+use backpass::autodiff::gradient;
 use backpass::builder::Builder;
 use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, dense_layers, neurons, recognise};
-use backpass::graph::Graph;
-use backpass::interpret::InterpretError;
-use backpass::ops::Op;
+use backpass::graph::{Graph, NodeId};
 use backpass::passes::for_people;
 use backpass::text::expression;
-use backpass::view::{Level, View, ViewNode, shape};
+use backpass::view::{Level, Role, View, ViewNode, shape};
 use backpass_draw::text;
 use backpass_tabular::Model;
 use serde_json::{Value, json};
 
 use crate::choice::choice;
 use crate::derivatives::{Block, blocks_json, hessian_text, hessians, jacobian_text, jacobians};
+use crate::derivatives::{sensitivity_json, sensitivity_text};
 use crate::exit::Failure;
 use crate::output::{self, Talk, nested};
 use crate::picture::{GRAPH, Picture, text_width};
@@ -50,11 +49,11 @@ pub struct Explain {
     #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian", "formulas"])]
     steps: bool,
 
-    /// Print the derivatives as formulas; values are not needed
+    /// Print the derivatives as formulas; values are not needed, sizes of arrays are: X=2x3
     #[arg(long, conflicts_with_all = ["json", "jacobian", "hessian", "output"])]
     formulas: bool,
 
-    /// Print the Jacobian of the result with respect to each name
+    /// Print the Jacobian of the result with respect to each name; of a model's prediction, to each input of its network
     #[arg(long)]
     jacobian: bool,
 
@@ -153,8 +152,10 @@ Examples:
   backpass explain \"sigmoid(w1*x + w2*y + b)\" x=1 y=-2 w1=0.5 w2=0.25 b=0.1
   backpass explain \"sum(relu(X @ W))\" \"X=[[1,-2]]\" \"W=[[1,2],[3,4]]\" -o graph.svg
   backpass explain \"x^2 * y\" --formulas
+  backpass explain \"sum(tanh(X @ W))\" X=5x3 W=3x2 --formulas
   backpass explain \"tanh(X)\" \"X=[[1,2],[3,4]]\" --jacobian
   backpass explain moons.backpass --data moons.csv --row 17
+  backpass explain moons.backpass --data moons.csv --row 17 --jacobian
   backpass explain moons.backpass --data moons.csv --level operator --focus \"hidden1[3]\"";
 
 impl Explain {
@@ -183,9 +184,9 @@ impl Explain {
         let wrt = self.wrt();
         let question = Question { result: formula.result, seed: None, variables: wrt.as_deref() };
         let graph = if level == Level::Operator { formula.graph.clone() } else { recognise(&formula.graph) };
-        let explanation = Explanation::new(&graph, &question, &formula.point()).map_err(missing_value)?;
+        let explanation = Explanation::new(&graph, &question, &formula.point()?).map_err(Failure::usage)?;
         let value = explanation.value(explanation.result());
-        if value.len() != 1 && !self.jacobian {
+        if value.len() != 1 && !self.jacobian && !self.hessian {
             let sizes = shape(value.shape());
             talk.note(format!("the result is an array of {sizes}: derivatives are those of the sum of its elements"));
         }
@@ -201,7 +202,10 @@ impl Explain {
         view.title = title(source);
         if self.json {
             self.picture.draw(&view, self.detail.digits())?;
-            return self.document(&explanation, &view, &blocks);
+            let [jacobian, hessian] = &blocks;
+            let jacobian = jacobian.as_ref().map(|blocks| ("jacobian", blocks_json(blocks, false)));
+            let hessian = hessian.as_ref().map(|blocks| ("hessian", blocks_json(blocks, true)));
+            return self.document(&explanation, &view, jacobian.into_iter().chain(hessian));
         }
         let digits = self.detail.digits();
         let texts = [
@@ -228,15 +232,13 @@ impl Explain {
     fn symbolic(&self, formula: &Formula) -> Result<(), Failure> {
         let builder = Builder::from_graph(formula.graph.clone());
         let wrt = self.wrt();
-        let leaf = |id: &_| matches!(formula.graph.node(*id).op, Op::Input(_) | Op::Parameter(_));
-        let names: Vec<&str> = formula.graph.ids().filter(leaf).map(|id| formula.graph.name(id)).collect();
+        let (ids, names) = (formula.variables(), formula.names());
         if let Some(name) = wrt.iter().flatten().find(|name| !names.contains(name)) {
             return Err(Failure::usage(format!("there is no name `{name}` in the formula")));
         }
-        let names: Vec<&str> =
-            names.into_iter().filter(|name| wrt.as_ref().is_none_or(|wrt| wrt.contains(name))).collect();
-        let variables: Vec<_> =
-            names.iter().filter_map(|name| formula.graph.named(name)).map(|id| builder.expr(id)).collect();
+        let asked = |(_, name): &(NodeId, &str)| wrt.as_ref().is_none_or(|wrt| wrt.contains(name));
+        let (ids, names): (Vec<NodeId>, Vec<&str>) = ids.zip(names).filter(asked).unzip();
+        let variables: Vec<_> = ids.into_iter().map(|id| builder.expr(id)).collect();
         let slopes = gradient(builder.expr(formula.result).sum_all(), &variables).map_err(Failure::usage)?;
         for (name, slope) in names.iter().zip(slopes) {
             builder.output(&format!("∂/∂{name}"), slope);
@@ -251,10 +253,14 @@ impl Explain {
     }
 
     fn model(&self, model: &Model, talk: &Talk) -> Result<(), Failure> {
-        let symbolic = self.jacobian || self.hessian || self.formulas;
-        if symbolic || !self.values.is_empty() || self.of.is_some() || self.wrt.is_some() {
-            let message = "values, --of, --wrt, --formulas, --jacobian and --hessian belong to formulas";
+        if !self.values.is_empty() || self.of.is_some() || self.wrt.is_some() {
+            let message = "values, --of and --wrt belong to formulas";
             return Err(Failure::usage(format!("{message}\nhelp: a model takes --data and --row")));
+        }
+        if self.hessian || self.formulas {
+            let message = "the second derivatives and formulas of a whole model would be too many and too long to read";
+            let help = "--jacobian shows how the prediction answers to each input; backpass inspect the equations";
+            return Err(Failure::usage(format!("{message}\nhelp: {help}")));
         }
         let level = self.detail.level_of_model(&model.network.graph)?;
         let Some(data) = &self.data else {
@@ -264,10 +270,9 @@ impl Explain {
         let table = self.reading.table(data)?;
         let explained = model.explain(&table, self.row as usize - 1)?;
         explained.surprises.notes().iter().for_each(|note| talk.note(note));
-        talk.say(format!(
-            "row {}: predicted {}; derivatives are those of {}",
-            self.row, explained.prediction, explained.of
-        ));
+        let of = if self.jacobian { "the prediction" } else { &explained.of };
+        talk.say(format!("row {}: predicted {}; derivatives are those of {of}", self.row, explained.prediction));
+        let sensitivity = if self.jacobian { Some(model.sensitivity(&table, self.row as usize - 1)?) } else { None };
         let explanation = &explained.explanation;
         let digits = self.detail.digits();
         let microscope;
@@ -302,17 +307,23 @@ impl Explain {
             .push(format!("The model predicts {}; derivatives are those of {}.", explained.prediction, explained.of));
         if self.json {
             self.picture.draw(&view, digits)?;
-            return self.document(shown, &view, &[None, None]);
+            return self.document(shown, &view, sensitivity.iter().map(|s| ("jacobian", sensitivity_json(s))));
         }
-        self.show(&view)
+        match &sensitivity {
+            None => self.show(&view),
+            Some(sensitivity) => {
+                self.picture.draw(&view, digits)?;
+                output::print(sensitivity_text(sensitivity, digits)?)
+            }
+        }
     }
 
-    /// Prints everything as one JSON document.
+    /// Prints everything as one JSON document, with what else was asked for.
     fn document(
         &self,
         explanation: &Explanation,
         view: &View,
-        blocks: &[Option<Vec<Block>>; 2],
+        more: impl Iterator<Item = (&'static str, Value)>,
     ) -> Result<(), Failure> {
         let wrt = self.wrt();
         let asked = |name: &str| wrt.as_ref().is_none_or(|names| names.contains(&name));
@@ -325,7 +336,7 @@ impl Explain {
             let edges: Vec<_> = entering[index].iter().map(|&e| &view.edges[e]).collect();
             json!({
                 "id": node.id,
-                "op": node.label,
+                "op": operator(explanation, node),
                 "name": node.name,
                 "args": edges.iter().map(|e| &view.nodes[e.from].id).collect::<Vec<_>>(),
                 "formula": node.formula,
@@ -346,12 +357,22 @@ impl Explain {
             "nodes": view.nodes.iter().enumerate().map(node).collect::<Vec<_>>(),
             "notes": view.notes,
         });
-        for (name, blocks) in ["jacobian", "hessian"].iter().zip(blocks) {
-            if let Some(blocks) = blocks {
-                document[name] = blocks_json(blocks, *name == "hessian");
-            }
-        }
+        more.for_each(|(name, value)| document[name] = value);
         output::json(&document)
+    }
+}
+
+/// What a node of the picture does, as programs know it: the name of its operator, or what it is where it is no operator.
+fn operator<'a>(explanation: &'a Explanation, node: &'a ViewNode) -> &'a str {
+    let index = || node.id.strip_prefix('n')?.parse::<usize>().ok();
+    match node.role {
+        Role::Input => "input",
+        Role::Parameter => "parameter",
+        Role::Constant => "constant",
+        Role::Operator(_) => index()
+            .and_then(|index| explanation.graph().nodes().get(index))
+            .map_or(&node.label, |node| node.op.info().name),
+        _ => &node.label,
     }
 }
 
@@ -375,13 +396,4 @@ fn neuron(text: &str) -> Result<(&str, usize), Failure> {
     read.ok_or_else(|| {
         Failure::usage(format!("`{text}` is not a neuron\nhelp: write its layer and number, such as \"hidden1[3]\""))
     })
-}
-
-fn missing_value(error: DifferentiateError) -> Failure {
-    match &error {
-        DifferentiateError::Interpret(InterpretError::Missing { .. }) => {
-            Failure::usage(format!("{error}, or --formulas for derivatives without numbers"))
-        }
-        _ => Failure::usage(error),
-    }
 }

@@ -236,7 +236,8 @@ mod tests {
     fn derivatives_agree_with_differences() {
         for name in Activation::names() {
             let curves = Curves::of(&parsed(name)).unwrap();
-            let x: Vec<f64> = places().into_iter().filter(|x| x.abs() > 1e-3).collect();
+            let away_from_kinks = |x: &f64| [0.0, 1.0, 3.0].iter().all(|kink| (x.abs() - kink).abs() > 1e-3);
+            let x: Vec<f64> = places().into_iter().filter(away_from_kinks).collect();
             let moved = |by: f64| curves.at(Which::Value, &x.iter().map(|x| x + by).collect::<Vec<_>>()).unwrap();
             let (up, down, slope) = (moved(1e-5), moved(-1e-5), curves.at(Which::Slope, &x).unwrap());
             for i in 0..x.len() {

@@ -7,7 +7,7 @@ use backpass::graph::Graph;
 use backpass::interpret::interpret;
 use backpass::passes::PASSES;
 use backpass::suggest::closest;
-use backpass::text::parse_expression;
+use backpass::text::{constant, parse_expression};
 use backpass::{Array, Builder, NodeId, Shape, autodiff};
 
 use super::ApproximateError;
@@ -41,9 +41,7 @@ impl FromStr for Domain {
 
 /// A number as the expression language writes it: `-pi`, `1/3`.
 fn number(text: &str) -> Option<f64> {
-    let graph = parse_expression(text, &[]).ok()?;
-    let [(_, node)] = graph.outputs() else { return None };
-    interpret(&graph, &[]).ok()?.value(*node).item()
+    constant(text).ok()?.item()
 }
 
 /// A box: for each input from where to where it goes.

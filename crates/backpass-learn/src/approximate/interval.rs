@@ -173,9 +173,10 @@ fn apply(node: &Node, args: &[Interval]) -> Option<Interval> {
             Interval::new(value.low.max(-1.0), value.high.min(1.0))
         }
         (Op::Gelu(_) | Op::GeluTanh(_) | Op::Silu(_) | Op::Mish(_), [x]) => x.lipschitz(eval, STEEPEST),
-        (Op::Exp(_) | Op::Erf(_) | Op::Sigmoid(_) | Op::Tanh(_) | Op::Relu(_) | Op::Softplus(_) | Op::Selu(_), [x]) => {
-            x.map(eval)
-        }
+        // Its steepest slope is that at 3.
+        (Op::HardSwish(_), [x]) => x.lipschitz(eval, 1.5),
+        (Op::Exp(_) | Op::Erf(_) | Op::Sigmoid(_) | Op::Tanh(_) | Op::Relu(_) | Op::Softplus(_) | Op::Selu(_), [x])
+        | (Op::HardSigmoid(_) | Op::HardTanh(_), [x]) => x.map(eval),
         _ => return None,
     };
     // What is computed from a jump jumps.
@@ -198,6 +199,7 @@ mod tests {
             "x^3 - x",
             "sqrt(1 - x^2)",
             "tanh(4*x) + sigmoid(x)",
+            "hard_swish(3*x) - hard_sigmoid(4*x)*hard_tanh(x - 0.5)",
             "gelu(3*x)",
             "max(x, -x, 0.2)",
             "select(x < 0.25, x, 0.5 - x)",

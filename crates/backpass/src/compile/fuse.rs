@@ -137,7 +137,15 @@ impl Fusion<'_> {
 
     /// Whether a value leaves the groups `parts` and comes back through another group.
     fn has_outside_path(&self, parts: &BTreeSet<usize>) -> bool {
-        let first = parts.iter().filter_map(|&g| self.group(g)).filter_map(|g| g.nodes.first()).min();
+        let first = |group: &Group| group.nodes[0].index();
+        // No group reaches across the bound, so what ends before it cannot depend on `parts`, not even by way of a group
+        // that starts before them and ends after. A group has the index of its last node.
+        let mut bound = parts.iter().filter_map(|&g| self.group(g)).map(first).min().unwrap_or(0);
+        let mut index = self.groups.len();
+        while index > bound {
+            index -= 1;
+            bound = bound.min(self.group(index).map_or(bound, first));
+        }
         let mut seen = BTreeSet::new();
         let mut open: Vec<usize> = Vec::new();
         let operands = |group: usize, open: &mut Vec<usize>| {
@@ -151,9 +159,7 @@ impl Fusion<'_> {
             if parts.contains(&group) {
                 return true;
             }
-            // A group that ends before the first of `parts` cannot depend on them.
-            let ends_before = self.group(group).and_then(|g| g.nodes.last()) < first;
-            if !ends_before && seen.insert(group) {
+            if group >= bound && seen.insert(group) {
                 operands(group, &mut open);
             }
         }

@@ -459,16 +459,13 @@ fn is_weight(name: &str) -> bool {
 
 /// What stands inside the circle of an operator.
 pub(super) fn symbol(op: &Op) -> String {
-    match op {
-        Op::Compare(compare) => compare.relation.symbol().to_string(),
-        op => match op.info().symbol {
-            Some("*") => "×".to_string(),
-            Some("-") => "−".to_string(),
-            Some("/") => "÷".to_string(),
-            Some(symbol) => symbol.to_string(),
-            None => op.info().name.to_string(),
-        },
+    match op.written() {
+        "*" => "×",
+        "-" => "−",
+        "/" => "÷",
+        written => written,
     }
+    .to_string()
 }
 
 pub(super) fn sum(a: Option<Array>, b: Option<Array>) -> Option<Array> {

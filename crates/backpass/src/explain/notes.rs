@@ -6,6 +6,7 @@ use crate::autodiff::Flowing;
 use crate::graph::NodeId;
 use crate::ops::{Category, Op};
 use crate::passes::is_map;
+use crate::text::operation;
 use crate::view::number;
 
 /// Derivatives of an activation below this are called saturation.
@@ -31,20 +32,22 @@ pub(super) fn notes(explanation: &Explanation, names: &Names, id: NodeId, digits
             Flowing::Of(back) => {
                 let lost = is_finite(&explanation.gradients[id.index()]) && !back.data().iter().all(|v| v.is_finite());
                 if lost && explanation.value(id).data().iter().all(|v| v.is_finite()) {
-                    let op = node.op.info().name;
                     notes.push(format!(
-                        "The gradient stops being finite on its way back through {op} to {}.",
+                        "The gradient stops being finite on its way back through {} to {}.",
+                        names.formula(explanation.graph(), id),
                         names.get(arg)
                     ));
                 }
             }
         }
     }
-    if is_map(explanation.graph(), node) && explanation.value(id).data().iter().all(|v| v.is_finite()) {
-        for (operand, &arg) in node.args.iter().enumerate() {
-            if !matches!(explanation.graph().node(arg).op, Op::Constant(_)) {
-                notes.extend(elementwise(explanation, names, id, operand, digits));
-            }
+    let is_finite = explanation.value(id).data().iter().all(|v| v.is_finite());
+    let is_constant = |arg: NodeId| matches!(explanation.graph().node(arg).op, Op::Constant(_));
+    let operands = node.args.iter().enumerate().filter(|(_, arg)| !is_constant(**arg)).map(|(operand, _)| operand);
+    for operand in operands.filter(|_| is_map(explanation.graph(), node)) {
+        match is_finite {
+            true => notes.extend(elementwise(explanation, names, id, operand, digits)),
+            false => notes.extend(undefined(explanation, names, id, operand, digits)),
         }
     }
     notes
@@ -61,15 +64,30 @@ fn not_finite(explanation: &Explanation, names: &Names, id: NodeId, digits: usiz
     let node = explanation.graph().node(id);
     let value = explanation.value(id).data().iter().copied().find(|v| !v.is_finite())?;
     let what = if value.is_nan() { "NaN" } else { "infinity" };
-    let operands = node.args.iter().map(|&arg| match explanation.value(arg).item() {
+    if node.args.is_empty() {
+        return Some(format!("{} is given as {what}.", names.get(id)));
+    }
+    let formula = operation(node, |arg| match explanation.value(arg).item() {
         Some(item) => number(item, digits),
         None => names.get(arg).to_string(),
     });
-    let operands = operands.collect::<Vec<_>>().join(", ");
-    Some(match operands.is_empty() {
-        true => format!("{} is given as {what}.", names.get(id)),
-        false => format!("This is where {what} arises first: {} of {operands}.", node.op.info().name),
-    })
+    Some(format!("This is where {what} arises first: {formula}."))
+}
+
+/// A derivative that is a number where the function has no value, as that of log at -1.
+fn undefined(explanation: &Explanation, names: &Names, id: NodeId, operand: usize, digits: usize) -> Option<String> {
+    let (node, value) = (explanation.graph().node(id), explanation.value(id));
+    let args: Vec<Array> = node.args.iter().map(|&a| explanation.value(a).broadcast_to(value.shape())).collect();
+    let local = explanation.rule(names, id, operand).local?;
+    let arises = |i: &usize| value.data()[*i].is_nan() && args.iter().all(|a| a.data()[*i].is_finite());
+    let i = (0..value.len()).filter(arises).find(|&i| local.data()[i].is_finite())?;
+    Some(format!(
+        "{} has no value at {} = {}, and so no derivative: {} is only what the formula of the derivative gives there.",
+        node.op.written(),
+        names.get(node.args[operand]),
+        number(args[operand].data()[i], digits),
+        number(local.data()[i], digits),
+    ))
 }
 
 /// Kinks, jumps, zero derivatives and saturation of an operator that works element by element.
@@ -113,7 +131,7 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
             flat.push((i, slope));
         }
     }
-    let (op, arg) = (node.op.info().name, names.get(node.args[operand]));
+    let (op, arg) = (node.op.written(), names.get(node.args[operand]));
     let number = |v: f64| number(v, digits);
     let at = |i: usize| number(x.data()[i]);
     let of_all = |count: usize| {

@@ -37,7 +37,11 @@ impl Explanation {
         let is_local = elementwise || self.value(id).shape().is_empty();
         let (builder, small) = (Builder::new(), Small { explanation: self, names, id });
         let args: Vec<Expr<'_>> = (0..node.args.len()).map(|i| small.argument(&builder, i)).collect();
-        let output = small.input(&builder, OUTPUT, id);
+        let output = match args[..] {
+            // Of a function of one number the rule can be simplified by what the function is.
+            [x] if elementwise => x.apply(node.op.clone()).named(OUTPUT),
+            _ => small.input(&builder, OUTPUT, id),
+        };
         let cotangent = if is_local { builder.constant(1.0) } else { small.input(&builder, COTANGENT, id) };
         let rules = node.op.vjp(&Vjp { args: &args, output, cotangent });
         let Some(Cotangent::Of(value)) = rules.into_iter().nth(operand) else { return Rule::default() };
@@ -101,7 +105,7 @@ impl Small<'_> {
         let names: Vec<String> = (0..self.args().len()).map(placeholder).collect();
         let mut values: Vec<(&str, &Array)> = vec![(OUTPUT, self.explanation.value(self.id))];
         values.extend(names.iter().map(String::as_str).zip(self.args().iter().map(|&a| self.explanation.value(a))));
-        values.retain(|(name, _)| graph.named(name).is_some());
+        values.retain(|(name, _)| graph.inputs().any(|id| graph.name(id) == *name));
         let trace = interpret(graph, &values).ok()?;
         Some(trace.value(graph.output("rule")?).clone())
     }
@@ -114,6 +118,9 @@ impl Small<'_> {
         let graph = for_people(graph);
         let Some(rule) = graph.output("rule") else { return String::new() };
         let names = self.names;
+        if graph.node(rule).name.as_deref() == Some(OUTPUT) {
+            return names.get(self.id).to_string();
+        }
         // Repeated or not, one number is one number.
         let mut plain = rule;
         while matches!(graph.node(plain).op, Op::Broadcast(_) | Op::Reshape(_)) {

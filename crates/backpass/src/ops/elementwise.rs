@@ -70,6 +70,12 @@ impl Steps {
         self.binary(Binary::Mul, a, b)
     }
 
+    /// The nearest number between `low` and `high`; NaN stays NaN.
+    pub fn clamp(&mut self, a: Value, low: f64, high: f64) -> Value {
+        let above = self.binary(Binary::Max, a, Value::Constant(low));
+        self.binary(Binary::Min, above, Value::Constant(high))
+    }
+
     /// `then` where `condition` is not zero, else `otherwise`.
     pub fn select(&mut self, condition: Value, then: Value, otherwise: Value) -> Value {
         self.push(StepKind::Select(condition, then, otherwise))

@@ -29,7 +29,7 @@ impl Operator for Matmul {
     fn shape(&self, args: &[&Shape]) -> Result<Shape, ShapeError> {
         let sides = |shape: &Shape, transposed: bool| match shape.dims() {
             [a, b] => Ok(if transposed { [*b, *a] } else { [*a, *b] }),
-            _ => Err(ShapeError::Rank { op: "matmul", expected: 2, found: shape.clone() }),
+            _ => Err(ShapeError::Rank { op: "@", expected: 2, found: shape.clone() }),
         };
         let [rows, inner_left] = sides(args[0], self.transpose_left)?;
         let [inner_right, columns] = sides(args[1], self.transpose_right)?;
@@ -39,7 +39,7 @@ impl Operator for Matmul {
         }
         Shape::new(vec![rows, columns])
             .filter(|_| columns != Dim::Batch)
-            .ok_or(ShapeError::Batch { op: "matmul", shape: right })
+            .ok_or(ShapeError::Batch { op: "@", shape: right })
     }
 
     fn eval(&self, args: &[&Array], shape: &[usize]) -> Array {

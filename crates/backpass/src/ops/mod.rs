@@ -265,6 +265,9 @@ operators! {
         silu: Silu,
         mish: Mish,
         softplus: Softplus,
+        hard_sigmoid: HardSigmoid,
+        hard_tanh: HardTanh,
+        hard_swish: HardSwish,
     }
     other {
         input: Input,
@@ -306,6 +309,14 @@ impl Op {
             &O::INFO
         }
         dispatch!(self, o => info(o))
+    }
+
+    /// The symbol by which the text form writes it, or its name.
+    pub fn written(&self) -> &'static str {
+        match self {
+            Op::Compare(compare) => compare.relation.symbol(),
+            op => op.info().symbol.unwrap_or(op.info().name),
+        }
     }
 
     /// The shape of the value, see [`Operator::shape`].

@@ -17,8 +17,9 @@ impl UnaryFunction for Sigmoid {
         if x >= 0.0 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() / (1.0 + x.exp()) }
     }
 
-    fn slope<'b>(&self, _x: Expr<'b>, y: Expr<'b>) -> Slope<'b> {
-        Slope::Of(y * (1.0 - y))
+    /// `1 - y` would lose its digits where `y` is near 1; compiled plans do with it, see [`crate::passes::simplify`].
+    fn slope<'b>(&self, x: Expr<'b>, y: Expr<'b>) -> Slope<'b> {
+        Slope::Of(y * (-x).sigmoid())
     }
 
     fn steps(&self, steps: &mut Steps, x: Value) -> Value {

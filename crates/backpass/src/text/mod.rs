@@ -33,8 +33,10 @@ mod resolver;
 pub use diagnostic::{ParseError, ParseErrors, Span};
 pub use printer::{expression, operation};
 
+use crate::array::Array;
 use crate::builder::{Builder, Expr};
 use crate::graph::Graph;
+use crate::interpret::interpret;
 use crate::shape::Shape;
 use parser::{Action, Content, Kind, Program};
 use resolver::Resolver;
@@ -44,7 +46,8 @@ pub fn parse(source: &str) -> Result<Graph, ParseErrors> {
     graph(source, None)
 }
 
-/// Reads a formula or program whose undeclared names become inputs, with the shapes given or else single numbers.
+/// Reads a formula or program whose undeclared names become inputs, with the shapes given or else single numbers. What the
+/// text declares keeps the shape declared there. Giving the shape of a name that is not used is a mistake.
 pub fn parse_expression(source: &str, shapes: &[(&str, Shape)]) -> Result<Graph, ParseErrors> {
     graph(source, Some(shapes))
 }
@@ -57,10 +60,12 @@ fn graph(source: &str, shapes: Option<&[(&str, Shape)]>) -> Result<Graph, ParseE
     resolver.run();
     resolver.declare_results();
     if resolver.errors.is_empty() {
-        for (name, _) in shapes.unwrap_or_default().iter().filter(|(name, _)| !resolver.known.contains_key(*name)) {
-            let message = format!("a shape is given for `{name}`, which is not used here");
-            let used = resolver.known.keys().map(String::as_str);
-            resolver.errors.push(ParseError::new(everything(source), message).suggest(name, used));
+        let declared =
+            program.statements.iter().filter(|s| matches!(s.content, Content::Input(_) | Content::Parameter(_)));
+        let used: Vec<String> = declared.map(|s| s.name.clone()).chain(resolver.known.keys().cloned()).collect();
+        for (name, _) in shapes.unwrap_or_default().iter().filter(|(name, _)| !used.iter().any(|u| u == name)) {
+            let error = ParseError::new(everything(source), format!("`{name}` is given, but not used here"));
+            resolver.errors.push(error.suggest(name, used.iter().map(String::as_str)));
         }
     }
     finish(source, resolver.errors)?;
@@ -89,6 +94,16 @@ pub fn add_expression<'b>(
     let value = resolver.value(0);
     finish(source, resolver.errors)?;
     value.ok_or_else(|| single(everything(source)))
+}
+
+/// Reads a constant, an expression without names: `pi/4`, `[[1, 2], [3, 4]]`.
+pub fn constant(source: &str) -> Result<Array, ParseErrors> {
+    let wrong = |message: String| ParseErrors::new(source, vec![ParseError::new(everything(source), message)]);
+    let builder = Builder::new();
+    let id = add_expression(&builder, source, &[])?.id();
+    let graph = builder.finish().map_err(|errors| wrong(errors.to_string()))?;
+    let trace = interpret(&graph, &[]).map_err(|error| wrong(error.to_string()))?;
+    Ok(trace.value(id).clone())
 }
 
 /// The names that a text uses and does not define, each once, in the order of their first use.

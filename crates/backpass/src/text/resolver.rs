@@ -12,6 +12,8 @@ use crate::shape::{Shape, ShapeError};
 
 /// The names of a cycle that a message shows.
 const MAX_CYCLE: usize = 10;
+/// The names without shape that a message lists.
+const MAX_NAMES: usize = 6;
 
 /// What a statement has come to.
 #[derive(Clone, Copy)]
@@ -31,6 +33,8 @@ pub(super) struct Resolver<'p, 'b> {
     pub known: BTreeMap<String, Expr<'b>>,
     /// Shapes of names that are neither known nor defined, which become inputs; without it they are mistakes.
     pub free: Option<BTreeMap<&'p str, Shape>>,
+    /// Names that became single numbers because no shape is given for them.
+    numbers: Vec<&'p str>,
     scopes: Vec<ScopeId>,
     definitions: HashMap<&'p str, usize>,
     outputs: HashMap<&'p str, usize>,
@@ -49,6 +53,7 @@ impl<'p, 'b> Resolver<'p, 'b> {
             program,
             known: BTreeMap::new(),
             free: None,
+            numbers: Vec::new(),
             scopes,
             definitions: HashMap::new(),
             outputs: HashMap::new(),
@@ -224,7 +229,7 @@ impl<'p, 'b> Resolver<'p, 'b> {
         &mut self,
         user: usize,
         scope: ScopeId,
-        step: &Step,
+        step: &'p Step,
         stack: &mut Vec<Option<Expr<'b>>>,
     ) -> Result<Option<Expr<'b>>, ParseError> {
         let (builder, span) = (self.builder, step.span);
@@ -250,13 +255,27 @@ impl<'p, 'b> Resolver<'p, 'b> {
             Action::Name(name) => Err(unknown_function(name, span)),
         };
         let value = builder.catch(|| builder.stamped(scope, origin(span), apply)).map_err(|errors| {
-            ParseError::new(span, errors.first().map_or(String::new(), |e| e.source.to_string()))
+            let error = ParseError::new(span, errors.first().map_or(String::new(), |e| e.source.to_string()));
+            self.explain_numbers(error)
         })??;
         check_size(&value.shape(), span)?;
         Ok(Some(value))
     }
 
-    fn name(&mut self, user: usize, name: &str, span: Span) -> Result<Option<Expr<'b>>, ParseError> {
+    /// Shapes that do not fit may come from names whose shapes nobody has given.
+    fn explain_numbers(&self, error: ParseError) -> ParseError {
+        match self.numbers[..] {
+            [] => error,
+            [name, ..] => {
+                let names: Vec<String> = self.numbers.iter().take(MAX_NAMES).map(|n| format!("`{n}`")).collect();
+                let names = names.join(", ");
+                let count = if self.numbers.len() == 1 { "as a single number" } else { "as single numbers" };
+                error.help(format!("{names} count {count}; sizes are given as in {name}=2x3, or by values"))
+            }
+        }
+    }
+
+    fn name(&mut self, user: usize, name: &'p str, span: Span) -> Result<Option<Expr<'b>>, ParseError> {
         if let Some(definition) = self.definition(user, name) {
             return Ok(self.value(definition));
         }
@@ -268,7 +287,9 @@ impl<'p, 'b> Resolver<'p, 'b> {
             return Err(unknown.help(format!("`{name}` is a function; write {name}(…)")));
         }
         if let Some(shapes) = &self.free {
-            let shape = shapes.get(name).cloned().unwrap_or_default();
+            let shape = shapes.get(name).cloned();
+            self.numbers.extend(shape.is_none().then_some(name));
+            let shape = shape.unwrap_or_default();
             let input = self.builder.stamped(self.scopes[0], origin(span), || self.builder.input(name, shape));
             self.known.insert(name.to_string(), input);
             return Ok(Some(input));

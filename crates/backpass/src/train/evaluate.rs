@@ -5,6 +5,7 @@ use std::sync::Arc;
 use backpass_kernels::{Pool, Real};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::graph::Graph;
 use crate::loss::Loss;
 use crate::nn::{Network, Weights};
 use crate::session::{Session, SessionError};
@@ -65,6 +66,20 @@ pub(super) fn set_rows<D: Real>(session: &mut Session<f64>, data: &Dataset<D>) -
     let weight = session.slot(SlotKind::Input, WEIGHT)?;
     session.write(&weight, data.rows()).copy_from_slice(&data.row_weights());
     Ok(())
+}
+
+/// A session in f64 for a graph over all rows at once, which it holds together with the network's weights.
+pub(super) fn full_batch<D: Real>(
+    graph: &Graph,
+    network: &Network,
+    data: &Dataset<D>,
+    pool: Arc<Pool>,
+) -> Result<Session<f64>, TrainError> {
+    let plan = compile(graph, &CompileOptions::rows(data.rows()))?;
+    let mut session = Session::new(Arc::new(plan), pool)?;
+    set_weights(&mut session, &network.weights)?;
+    set_rows(&mut session, data)?;
+    Ok(session)
 }
 
 /// Writes one long vector into the parameters of a session.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use backpass_kernels::{Pool, Real};
 
-use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::compile::{Slot, SlotKind};
 use crate::nn::{Network, Weights};
 use crate::session::{Session, SessionError};
 use crate::train::diagnose::first_bad;
-use crate::train::evaluate::{set_parameters, set_rows, set_weights};
+use crate::train::evaluate::{full_batch, set_parameters};
 use crate::train::monitor::Monitor;
 use crate::train::objective::gradient_graph;
 use crate::train::{Dataset, Divergence, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation};
@@ -68,10 +68,7 @@ impl Objective {
         pool: Arc<Pool>,
     ) -> Result<Self, TrainError> {
         let rows = data.rows();
-        let plan = compile(&gradient_graph(network, data.targets, options)?, &CompileOptions::rows(rows))?;
-        let mut session = Session::new(Arc::new(plan), pool)?;
-        set_weights(&mut session, &network.weights)?;
-        set_rows(&mut session, data)?;
+        let session = full_batch(&gradient_graph(network, data.targets, options)?, network, data, pool)?;
         let output = |name: &str| session.slot(SlotKind::Output, name);
         let pair =
             |name: &String| Ok((session.slot(SlotKind::Parameter, name)?, output(&format!("gradient of {name}"))?));

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use backpass_kernels::{Pool, Real};
 
 use crate::array::Array;
-use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::compile::{Slot, SlotKind};
 use crate::loss::Loss;
 use crate::nn::Network;
 use crate::session::{Session, SessionError};
-use crate::train::evaluate::{Evaluator, set_parameters, set_rows, set_weights};
+use crate::train::evaluate::{Evaluator, full_batch, set_parameters};
 use crate::train::lbfgs::{Objective, Point, dot};
 use crate::train::monitor::Monitor;
 use crate::train::objective::{curvature_graph, tangent};
@@ -66,10 +66,7 @@ impl Curvature {
         pool: Arc<Pool>,
     ) -> Result<Self, TrainError> {
         let rows = data.rows();
-        let plan = compile(&curvature_graph(network, data.targets, &options.loss)?, &CompileOptions::rows(rows))?;
-        let mut session = Session::new(Arc::new(plan), pool)?;
-        set_weights(&mut session, &network.weights)?;
-        set_rows(&mut session, data)?;
+        let session = full_batch(&curvature_graph(network, data.targets, &options.loss)?, network, data, pool)?;
         let pair = |name: &String| {
             Ok((session.slot(SlotKind::Parameter, name)?, session.slot(SlotKind::Input, &tangent(name))?))
         };

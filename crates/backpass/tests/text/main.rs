@@ -127,7 +127,7 @@ fn free_names_become_inputs() {
     assert_eq!(inputs, expected.map(|(name, shape)| (name, shape.to_string())));
     assert!(round_trip(&graph).ends_with("output result = sigmoid(w1*x + w2*`my y` + b)\n"));
     let wrong = parse_expression("width * 2", &[("widht", Shape::scalar())]).unwrap_err().to_string();
-    let expected = "line 1, column 1: a shape is given for `widht`, which is not used here
+    let expected = "line 1, column 1: `widht` is given, but not used here
   width * 2
   ^^^^^^^^^
 help: did you mean `width`?";
@@ -146,10 +146,7 @@ fn expressions_grow_an_existing_graph() {
     let wrong = add_expression(&builder, "agee + 1", &[("age", age)]).unwrap_err().to_string();
     assert_eq!(wrong, "line 1, column 1: unknown name `agee`\n  agee + 1\n  ^^^^\nhelp: did you mean `age`?");
     let wrong = add_expression(&builder, "age @ age", &[("age", age)]).unwrap_err().to_string();
-    assert_eq!(
-        wrong,
-        "line 1, column 5: `matmul` needs an operand of rank 2, found shape [batch]\n  age @ age\n      ^"
-    );
+    assert_eq!(wrong, "line 1, column 5: `@` needs an operand of rank 2, found shape [batch]\n  age @ age\n      ^");
     assert!(add_expression(&builder, "y = age", &[("age", age)]).is_err());
     assert!(add_expression(&builder, "", &[]).is_err());
 }
