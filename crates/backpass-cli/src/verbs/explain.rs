@@ -264,11 +264,8 @@ impl Explain {
         let table = self.reading.table(data)?;
         let explained = model.explain(&table, self.row as usize - 1)?;
         explained.surprises.notes().iter().for_each(|note| talk.note(note));
-        talk.say(format!(
-            "row {}: predicted {}; derivatives are those of {}",
-            self.row, explained.prediction, explained.of
-        ));
         let explanation = &explained.explanation;
+        let inputs = model.input_names();
         let digits = self.detail.digits();
         let microscope;
         let mut shown = explanation;
@@ -276,8 +273,9 @@ impl Explain {
             (Level::Neuron, focus) => {
                 let options = NeuronOptions {
                     units: usize::from(self.detail.units),
-                    inputs: &model.inputs.features,
+                    inputs: &inputs,
                     outputs: &explained.outputs,
+                    result: &format!("predicts {}", explained.prediction),
                     focus: focus.as_deref(),
                     digits,
                 };
@@ -287,7 +285,7 @@ impl Explain {
                 let (layer, unit) = neuron(focus)?;
                 let terms = usize::from(self.detail.units);
                 microscope =
-                    explanation.microscope(layer, unit, terms, &model.inputs.features).map_err(Failure::usage)?;
+                    explanation.microscope(layer, unit, terms, &inputs).map_err(Failure::usage)?;
                 shown = &microscope;
                 let mut view = shown.view(&Folding::at(Level::Operator), digits);
                 view.notes

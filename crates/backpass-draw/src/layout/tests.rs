@@ -167,7 +167,7 @@ fn frames_hold_their_nodes_and_only_them() {
 #[test]
 fn few_edges_of_a_network_all_have_labels() {
     for layout in layouts(&samples::network(&[2, 3, 1], true)) {
-        assert!(layout.routes.iter().all(|route| route.labels.len() == 1));
+        assert!(layout.routes.iter().all(|route| route.labels.len() == 2));
     }
 }
 
