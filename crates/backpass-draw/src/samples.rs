@@ -189,6 +189,7 @@ pub fn random(count: usize, seed: usize) -> View {
                     value: view.nodes[from].value.clone(),
                     gradient: Some(noise(index * 5 + operand).into()),
                     local: Some(noise(index * 9 + operand).into()),
+                    ordered: matches!(view.nodes[index].label.as_str(), "@" | "max"),
                     ..edge(from, index, operand)
                 });
             }

@@ -28,7 +28,6 @@ const PLACES: [u8; 23] = [30, 27, 33, 24, 36, 21, 39, 18, 42, 45, 48, 51, 54, 57
 
 /// Places nodes and routes.
 pub(super) fn place(view: &View, sketches: &[NodeSketch], options: &SvgOptions) -> (Vec<Placed>, Vec<Route>) {
-    let is_weighted = |edge: &ViewEdge| edge.weight.is_some() || !edge.weight_name.is_empty();
     if view.edges.len() > MOST_DETAILED || !view.edges.iter().any(is_weighted) {
         return place_with(view, sketches, None, GAP, options);
     }
@@ -43,6 +42,11 @@ pub(super) fn place(view: &View, sketches: &[NodeSketch], options: &SvgOptions) 
         }
     }
     placed
+}
+
+/// Whether there is something to write on an edge.
+fn is_weighted(edge: &ViewEdge) -> bool {
+    edge.weight.is_some() || !edge.weight_name.is_empty()
 }
 
 fn place_with(
@@ -72,8 +76,9 @@ fn place_with(
         }
         let middle = (start + end) / 2.0;
         bands.push((middle - widest(true) / 2.0, middle + widest(true) / 2.0));
-        let leaving = view.edges.iter().filter(|edge| columns[edge.from] == column).count();
-        start = end + (least + GAP_PER_EDGE * leaving as f64).min(WIDEST);
+        let leaving: Vec<&ViewEdge> = view.edges.iter().filter(|edge| columns[edge.from] == column).collect();
+        let least = if leaving.iter().any(|edge| is_weighted(edge)) { least } else { GAP };
+        start = end + (least + GAP_PER_EDGE * leaving.len() as f64).min(WIDEST);
     }
     let nodes: Vec<Placed> = nodes.into_iter().flatten().collect();
     let lines: Vec<[Point; 4]> = view.edges.iter().map(|edge| line(edge, &nodes, &columns, &bands, flow)).collect();

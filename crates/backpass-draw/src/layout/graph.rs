@@ -421,8 +421,8 @@ fn beside_head(mark: Text, route: &Route, port: f64, flow: Direction) -> Label {
     let (w, h) = (mark.width(), mark.height());
     let before = port <= 0.0 || port > PORT_SPACE / 2.0 + 0.1;
     let (x, y) = match flow {
-        Direction::Right => (end.x - w, if before { end.y - h - HEAD } else { end.y + HEAD }),
-        Direction::Down => (if before { end.x - w - HEAD } else { end.x + HEAD }, end.y - h),
+        Direction::Right => (end.x - w - 1.0, if before { end.y - h - HEAD } else { end.y + HEAD }),
+        Direction::Down => (if before { end.x - w - HEAD } else { end.x + HEAD }, end.y - h - 1.0),
     };
     Label { text: mark, rect: Rect { x, y, w, h } }
 }
