@@ -6,7 +6,7 @@ use std::path::Path;
 use backpass::view::View;
 use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::theme::Theme;
-use backpass_draw::{dot, html, png, repeat_given, tex, text};
+use backpass_draw::{Direction, dot, html, png, repeat_given, tex, text};
 use backpass_tabular::{check_writable, write_file};
 
 use crate::choice::choice;
@@ -28,6 +28,10 @@ pub struct Picture {
     #[arg(long, value_name = "light|dark|auto", default_value = "auto", hide_possible_values = true, value_parser = choice(&Theme::NAMES))]
     pub theme: Theme,
 
+    /// Where values flow in the picture of a graph; by default to the right
+    #[arg(long, value_name = "right|down", hide_possible_values = true, value_parser = choice(&Direction::NAMES))]
+    pub direction: Option<Direction>,
+
     /// The width of a .png in pixels; by default twice the size of the drawing
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=16_384))]
     pub width: Option<u32>,
@@ -45,10 +49,19 @@ impl Picture {
     /// Refuses, before any work is done, a file that cannot be written in the end: one with another ending than these, or
     /// one that is there already.
     pub fn check(&self, endings: &[&str]) -> Result<(), Failure> {
+        if self.direction.is_some() && endings != GRAPH {
+            return Err(Failure::usage(
+                "--direction belongs to the pictures of graphs\nhelp: leave it out, this is a plot",
+            ));
+        }
         let Some(path) = &self.output else { return Ok(()) };
         if !endings.contains(&extension(path).as_str()) {
             let (path, endings) = (path.display(), endings.join(", ."));
             return Err(Failure::usage(format!("{path}: this ending says no kind of picture\nhelp: use .{endings}")));
+        }
+        if self.width.is_some() && extension(path) != "png" {
+            let message = "--width belongs to a .png: other pictures have no pixels";
+            return Err(Failure::usage(format!("{message}\nhelp: leave it out, or name a .png")));
         }
         Ok(check_writable(path, self.force)?)
     }
@@ -61,7 +74,7 @@ impl Picture {
             let message = format!("a picture of {nodes} nodes is too large, at most {MOST_NODES} are drawn");
             return Err(Failure::usage(format!("{message}\nhelp: fold it with --level layer, or write a .txt")));
         }
-        let options = SvgOptions { digits, theme: self.theme, ..SvgOptions::default() };
+        let options = SvgOptions { digits, theme: self.theme, direction: self.direction.unwrap_or_default() };
         let words = text::Options { digits, ..text::Options::default() };
         let drawn = repeat_given(view);
         match extension(path).as_str() {

@@ -167,8 +167,13 @@ fn pictures_are_written_in_every_form() {
     let png = std::fs::read(folder.path("a.png")).unwrap();
     assert_eq!((&png[1..4], u32::from_be_bytes(png[16..20].try_into().unwrap())), (&b"PNG"[..], 300));
     fails(&folder, 2, &["draw", "x", "-o", "a.svg"], &["a.svg"]);
+    fails(&folder, 2, &["draw", "x", "-o", "w.svg", "--width", "300"], &["--width belongs to a .png", "help: "]);
+    ok(&folder, &["draw", "u/w", "-o", "down.dot", "--direction", "down"]);
+    let dot = std::fs::read_to_string(folder.path("down.dot")).unwrap();
+    assert!(dot.contains("rankdir=TB") && dot.contains(">1st<") && dot.contains(">2nd<"), "{dot}");
+    fails(&folder, 2, &["draw", "--activation", "tanh", "--direction", "down"], &["--direction belongs to"]);
     fails(&folder, 2, &["draw", "x", "-o", "a.gif"], &["says no kind of picture", ".svg"]);
-    assert_eq!(ok(&folder, &["draw", "w*x + b", "--level", "neuron"]), "w*x + b\n\nx  input\nL  neuron1  ← x\n");
+    assert_eq!(ok(&folder, &["draw", "w*x + b", "--level", "neuron"]), "w*x + b\n\nx  input\nL  neuron1  ← x · w\n");
     for arguments in
         [&["draw", "--activation", "tanh"][..], &["draw", "--activations"], &["draw", "--inits", "9,9,9:relu"]]
     {
@@ -222,7 +227,7 @@ fn a_models_row_shows_what_predict_computes() {
         assert!((1.0 / (1.0 + (-logit).exp()) - probability).abs() < 1e-5, "{line}: {logit}");
         // At every level the same numbers: the output neuron, the layer, the network.
         let neurons = json(&folder, &arguments);
-        let output = neurons["nodes"].as_array().unwrap().iter().find(|n| n["name"] == "b").unwrap().clone();
+        let output = neurons["nodes"].as_array().unwrap().iter().find(|n| n["name"] == "logit of b").unwrap().clone();
         assert_eq!(output["value"].as_f64(), Some(logit));
         assert_eq!(neurons["gradients"], document["gradients"]);
     }

@@ -61,7 +61,7 @@ pub fn dot(view: &View, options: &SvgOptions) -> String {
     for route in &layout.routes {
         let Link::Edge(index) = route.link else { continue };
         let edge = &view.edges[index];
-        let sign = match strength(edge).filter(|_| layout.columns) {
+        let sign = match strength(view, edge).filter(|_| layout.columns) {
             Some(strength) if strength < 0.0 => format!(", style=dashed, color=\"{}\"", palette.negative()),
             Some(strength) if strength >= 0.0 => format!(", color=\"{}\"", palette.positive()),
             _ => String::new(),

@@ -17,11 +17,23 @@ pub fn node(id: &str, label: &str, role: Role) -> ViewNode {
         notes: vec![],
         column: None,
         group: None,
+        unit: None,
     }
 }
 
 pub fn edge(from: usize, to: usize, operand: usize) -> ViewEdge {
-    ViewEdge { from, to, operand, weight: None, value: None, rule: String::new(), local: None, gradient: None }
+    ViewEdge {
+        from,
+        to,
+        operand,
+        ordered: false,
+        weight: None,
+        weight_name: String::new(),
+        value: None,
+        rule: String::new(),
+        local: None,
+        gradient: None,
+    }
 }
 
 /// sigmoid(w1*x + w2*y + b) at x = 1, y = −2, w1 = 0.5, w2 = 0.25, b = 0.1.
@@ -177,6 +189,7 @@ pub fn random(count: usize, seed: usize) -> View {
                     value: view.nodes[from].value.clone(),
                     gradient: Some(noise(index * 5 + operand).into()),
                     local: Some(noise(index * 9 + operand).into()),
+                    ordered: matches!(view.nodes[index].label.as_str(), "@" | "max"),
                     ..edge(from, index, operand)
                 });
             }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use backpass::Array;
-use backpass::view::{View, ViewEdge, ViewNode};
+use backpass::view::{Role, View, ViewEdge, ViewNode};
 
 use crate::font;
 use crate::layout::{self, Direction, Frame, Label, Link, NodeSketch, Outline, Piece, Placed, Point, Rect, Route};
@@ -26,15 +26,11 @@ pub struct SvgOptions {
     pub theme: Theme,
     /// Where values flow.
     pub direction: Direction,
-    /// Whether the names of intermediate values are written.
-    pub names: bool,
-    /// Whether local derivatives are written.
-    pub locals: bool,
 }
 
 impl Default for SvgOptions {
     fn default() -> Self {
-        SvgOptions { digits: 4, theme: Theme::Auto, direction: Direction::Right, names: true, locals: true }
+        SvgOptions { digits: 4, theme: Theme::Auto, direction: Direction::Right }
     }
 }
 
@@ -66,7 +62,13 @@ pub fn svg(view: &View, options: &SvgOptions) -> String {
         out.frame(view, frame);
     }
     let mut ids = HashSet::new();
-    let strongest = view.edges.iter().filter_map(strength).map(f64::abs).filter(|s| s.is_finite()).fold(0.0, f64::max);
+    let strongest = view
+        .edges
+        .iter()
+        .filter_map(|edge| strength(view, edge))
+        .map(f64::abs)
+        .filter(|s| s.is_finite())
+        .fold(0.0, f64::max);
     for route in &layout.routes {
         match route.link {
             Link::Edge(index) if layout.columns => out.line(view, index, route, strongest, options, &mut ids),
@@ -100,8 +102,11 @@ pub fn svg(view: &View, options: &SvgOptions) -> String {
     out.0
 }
 
-/// By how much the ends of an edge between neurons depend on each other, with its sign.
-pub(crate) fn strength(edge: &ViewEdge) -> Option<f64> {
+/// By how much the ends of an edge between neurons depend on each other, with its sign; none where no neuron follows.
+pub(crate) fn strength(view: &View, edge: &ViewEdge) -> Option<f64> {
+    if matches!(view.nodes[edge.to].role, Role::Folded(_)) {
+        return None;
+    }
     let item = |array: &Option<Array>| array.as_ref().and_then(Array::item);
     edge.weight.or_else(|| Some(item(&edge.value)? * item(&edge.gradient)?))
 }
@@ -149,6 +154,9 @@ fn node_tip(view: &View, node: &ViewNode, options: &SvgOptions) -> String {
         let _ = write!(tip, "\nshape {}", number::shape(&node.shape));
     }
     fact(&mut tip, "value", &node.value, options);
+    if let Some(slope) = node.unit.as_ref().and_then(|unit| unit.slope_text(options.digits)) {
+        let _ = write!(tip, "\n{}", number::typeset(&slope));
+    }
     fact(&mut tip, "gradient", &node.gradient, options);
     if let Some(group) = node.group.and_then(|group| view.groups.get(group)) {
         let _ = write!(tip, "\nin {}", group.label);
@@ -162,6 +170,9 @@ fn node_tip(view: &View, node: &ViewNode, options: &SvgOptions) -> String {
 fn edge_tip(view: &View, edge: &ViewEdge, options: &SvgOptions) -> String {
     let (from, to) = (&view.nodes[edge.from].name, &view.nodes[edge.to].name);
     let mut tip = format!("{from} → {to}");
+    if edge.ordered {
+        let _ = write!(tip, "\n{} operand", number::ordinal(edge.operand));
+    }
     if let Some(weight) = edge.weight {
         let _ = write!(tip, "\nweight {}", number::typeset(&number::number(weight, options.digits)));
     }
@@ -254,7 +265,7 @@ impl Out {
         ids: &mut HashSet<String>,
     ) {
         let edge = &view.edges[index];
-        let strength = strength(edge);
+        let strength = strength(view, edge);
         let sign = match strength {
             Some(s) if s < 0.0 => " neg",
             Some(s) if s >= 0.0 => " pos",

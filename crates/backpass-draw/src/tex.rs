@@ -35,7 +35,7 @@ pub fn tex(view: &View, options: &SvgOptions) -> String {
     }
     for route in &layout.routes {
         let strength = match route.link {
-            Link::Edge(index) => strength(&view.edges[index]),
+            Link::Edge(index) => strength(view, &view.edges[index]),
             Link::Result(_) => None,
         };
         out.route(route, strength, layout.columns, options.direction);

@@ -31,7 +31,7 @@ const NARROWEST: [usize; 5] = [6, 6, 6, 24, 6];
 /// How a line of a cell is continued below.
 const CONTINUED: &str = "  ";
 /// Longer arrays are shortened.
-const LONGEST_ARRAY: usize = 40;
+const LONGEST_ARRAY: usize = 48;
 
 /// A view as a table: a line for each node with its value, its local derivatives and its gradient; then the notes, and
 /// what the reader is asked.
@@ -119,8 +119,8 @@ pub(crate) fn rows(view: &View, options: &Options) -> Vec<Row> {
         name: printable(&node.name),
         computes: printable(&typed(what(node, options.formulas), node)),
         value: shown(node.value.as_ref(), options).unwrap_or_default(),
-        locals: (entering[index].iter())
-            .flat_map(|&edge| locals(view, &view.edges[edge], &entering[index], options))
+        locals: (node.unit.as_ref().and_then(|unit| unit.slope_text(options.digits)).into_iter())
+            .chain(entering[index].iter().flat_map(|&edge| locals(view, &view.edges[edge], &entering[index], options)))
             .map(|local| printable(&local))
             .collect(),
         gradient: shown(node.gradient.as_ref(), options).unwrap_or_default(),
@@ -174,7 +174,11 @@ fn typed(text: String, node: &ViewNode) -> String {
 /// Where an edge comes from, with the weight on the way.
 fn source(view: &View, edge: &ViewEdge) -> String {
     let name = &view.nodes[edge.from].name;
-    edge.weight.map_or_else(|| name.clone(), |weight| format!("{name} · {}", number::number(weight, 3)))
+    match edge.weight {
+        Some(weight) => format!("{name} · {}", number::number(weight, 3)),
+        None if !edge.weight_name.is_empty() => format!("{name} · {}", edge.weight_name),
+        None => name.clone(),
+    }
 }
 
 /// What is said of an edge in the table: the product on the way, the local derivative, the rule for arrays; no derivatives

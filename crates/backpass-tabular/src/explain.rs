@@ -11,6 +11,7 @@ use backpass::shape::Shape;
 use crate::encode::{Surprises, features, raw};
 use crate::fit_error::{FitError, ModelProblem};
 use crate::model::Model;
+use crate::options::Scaling;
 use crate::table::Table;
 
 /// What happened to one row.
@@ -76,12 +77,27 @@ impl Model {
         Ok(builder.finish()?)
     }
 
-    /// What the outputs of the network stand for: the classes, the second of two, or the target.
+    /// What the inputs of the network are: columns and derived inputs, which are scaled, and marks of levels.
+    pub fn input_names(&self) -> Vec<String> {
+        let (scaling, scaled) =
+            (self.manifest.options.scaling(), self.inputs.numbers.len() + self.inputs.derived.len());
+        let name = |(index, name): (usize, &String)| match scaling {
+            Ok(Scaling::None) => name.clone(),
+            _ if index < scaled => format!("scaled {name}"),
+            _ => name.clone(),
+        };
+        self.inputs.features.iter().enumerate().map(name).collect()
+    }
+
+    /// What the outputs of the network are: the logits of the classes, of the second of two, or the target, which may be
+    /// scaled.
     pub fn output_names(&self) -> Vec<String> {
+        let logit = |class: &String| format!("logit of {class}");
         match self.target.task.classes() {
-            [_, second] => vec![second.clone()],
+            [_, second] => vec![logit(second)],
+            [] if self.target_scale != (0.0, 1.0) => vec![format!("scaled {}", self.target.name)],
             [] => vec![self.target.name.clone()],
-            classes => classes.to_vec(),
+            classes => classes.iter().map(logit).collect(),
         }
     }
 

@@ -87,6 +87,29 @@ pub struct ViewNode {
     pub column: Option<usize>,
     /// The innermost [`Group`] around it.
     pub group: Option<usize>,
+    /// What happens inside it, where it is a neuron.
+    pub unit: Option<Unit>,
+}
+
+/// The inside of a neuron: an activation of a weighted sum.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unit {
+    /// The activation; none where the value is the sum itself.
+    pub activation: Option<&'static str>,
+    /// What is added to the weighted values: its name, and its value where it is known; none without a bias.
+    pub bias: Option<(String, Option<f64>)>,
+    /// The weighted sum with the bias.
+    pub sum: Option<f64>,
+    /// The derivative of the value with respect to the sum.
+    pub slope: Option<f64>,
+}
+
+impl Unit {
+    /// The derivative of the activation at the sum as a formula with its value, `tanh′(0.5) = 0.786`.
+    pub fn slope_text(&self, digits: usize) -> Option<String> {
+        let (activation, sum, slope) = (self.activation?, self.sum?, self.slope?);
+        Some(format!("{activation}′({}) = {}", number(sum, digits), number(slope, digits)))
+    }
 }
 
 /// One edge of a view: what `to` takes from `from`.
@@ -98,8 +121,12 @@ pub struct ViewEdge {
     pub to: usize,
     /// Which operand of `to` it is, counted from 0.
     pub operand: usize,
-    /// The number on which the value is multiplied on its way, for edges between neurons.
+    /// Whether `to` would be another value with its operands in another order.
+    pub ordered: bool,
+    /// The number by which the value is multiplied on its way into a neuron.
     pub weight: Option<f64>,
+    /// What a weight that has a derivative is called: `w1`; empty for fixed ones.
+    pub weight_name: String,
     /// What flows forward: the value of `from`, or its product with the weight.
     pub value: Option<Array>,
     /// ∂to/∂from as a formula; for arrays the rule that leads from ∂/∂to to ∂/∂from. Empty when there is none.

@@ -8,6 +8,7 @@ use backpass::explain::{
 };
 use backpass::graph::NodeId;
 use backpass::nn::{Activation, Mlp, Network};
+use backpass::ops::Category;
 use backpass::text::parse_expression;
 use backpass::view::{Level, Pass, Role, View};
 use backpass::{Graph, Shape};
@@ -282,7 +283,14 @@ fn formulas_are_recognised_as_neurons_and_layers() {
     assert_eq!(kinds("sigmoid(w1*x + w2*y + b)", &[]), ["neuron neuron1"]);
     assert_eq!(kinds("h = tanh(w1*x + b1); k = relu(b2 - w2*x); h*k", &[]), ["neuron h", "neuron k"]);
     assert_eq!(kinds("h = tanh(w1*x + b1); v*h + c", &[]), ["neuron h", "neuron neuron2"]);
-    assert_eq!(kinds("relu(x)", &[]), Vec::<String>::new());
+    // Weights of 1 need no product.
+    assert_eq!(kinds("step(x1 + x2 - 1.5)", &[]), ["neuron neuron1"]);
+    let xor = "h1 = step(x1 + x2 - 0.5); h2 = step(x1 + x2 - 1.5); y = step(h1 - h2 - 0.5)";
+    assert_eq!(kinds(xor, &[]), ["neuron h1", "neuron h2", "neuron y"]);
+    let pair = [("X", Shape::fixed(&[2])), ("Y", Shape::fixed(&[2]))];
+    for (none, shapes) in [("relu(x)", &[][..]), ("x + y - 1", &[]), ("exp(w*x + b)", &[]), ("relu(X + Y)", &pair)] {
+        assert_eq!(kinds(none, shapes), Vec::<String>::new(), "{none}");
+    }
     let shapes = [("W", Shape::fixed(&[3, 2])), ("x", Shape::fixed(&[2])), ("b", Shape::fixed(&[3]))];
     assert_eq!(kinds("tanh(W @ x + b)", &shapes), ["layer layer1"]);
     let graph = recognise(&parse_expression("sigmoid(w1*x + w2*y + b)", &[]).unwrap());
@@ -293,6 +301,57 @@ fn formulas_are_recognised_as_neurons_and_layers() {
     let view = structure(&graph, &Folding::at(Level::Neuron));
     let names: Vec<&str> = view.nodes.iter().map(|n| n.label.as_str()).collect();
     assert_eq!(names, ["width", "x", "neuron1"]);
+}
+
+/// A typed formula neuron by neuron.
+fn typed(source: &str, values: &[(&str, f64)]) -> View {
+    let values: Vec<(&str, Array)> = values.iter().map(|(name, value)| (*name, Array::scalar(*value))).collect();
+    let explanation = explain_graph(&recognise(&parse_expression(source, &[]).unwrap()), &values);
+    explanation.view(&Folding::at(Level::Neuron), 4)
+}
+
+#[test]
+fn a_typed_neuron_has_weights_on_its_edges_and_shows_the_chain_rule() {
+    let point = [("x", 1.0), ("y", -2.0), ("w1", 0.5), ("w2", 0.25), ("b", 0.1)];
+    let view = typed("sigmoid(w1*x - y*w2 + b)", &point);
+    let shown: Vec<_> = view.nodes.iter().map(|n| (n.name.as_str(), n.role, n.column)).collect();
+    assert_eq!(shown, [("x", Role::Input, Some(0)), ("y", Role::Input, Some(0)), ("L", Role::Neuron, Some(1))]);
+    let edges: Vec<_> = view.edges.iter().map(|e| (e.weight, e.weight_name.as_str(), e.rule.as_str())).collect();
+    assert_eq!(edges, [(Some(0.5), "w1", "sigmoid′·w1"), (Some(-0.25), "-w2", "sigmoid′·(-w2)")]);
+    let unit = view.nodes[2].unit.as_ref().unwrap();
+    assert_eq!((unit.activation, &unit.bias), (Some("sigmoid"), &Some(("b".to_string(), Some(0.1)))));
+    let (sum, products) = (unit.sum.unwrap(), view.edges.iter().map(|e| e.value.as_ref().unwrap().item().unwrap()));
+    assert!((products.sum::<f64>() + 0.1 - sum).abs() < 1e-12 && (sum - 1.1).abs() < 1e-12);
+    for edge in &view.edges {
+        let (local, flow) = (edge.local.as_ref().unwrap().item().unwrap(), edge.gradient.as_ref().unwrap());
+        assert!((local - flow.item().unwrap()).abs() < 1e-12);
+    }
+    let steps: Vec<&str> = view.steps.iter().map(|step| step.text.as_str()).collect();
+    assert_eq!(steps[2], "L = sigmoid(w1*x - y*w2 + b) = sigmoid(0.5·1 + (-0.25)·(-2) + 0.1) = sigmoid(1.1) = 0.7503");
+    assert_eq!(
+        steps[4],
+        "δ = ∂L/∂L·sigmoid′(1.1) = 1·0.1874 = 0.1874; ∂L/∂w1 = δ·x = 0.1874·1 = 0.1874; \
+         ∂L/∂w2 = -δ·y = (-0.1874)·(-2) = 0.3747; ∂L/∂b = δ"
+    );
+    assert_eq!(steps[5], "∂L/∂y = ∂L/∂L·sigmoid′·(-w2) = 1·0.1874·(-0.25) = -0.04684");
+}
+
+#[test]
+fn what_is_no_neuron_stays_an_operator() {
+    let xor = "h1 = step(x1 + x2 - 0.5); h2 = step(x1 + x2 - 1.5); step(h1 - h2 - 0.5)";
+    for (x1, x2, y) in [(0.0, 0.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)] {
+        let view = typed(xor, &[("x1", x1), ("x2", x2)]);
+        assert_eq!(view.nodes.iter().filter_map(|n| n.column).collect::<Vec<_>>(), [0, 0, 1, 1, 2]);
+        assert_eq!(view.nodes[4].value, Some(Array::scalar(y)));
+    }
+    let view = typed("h = tanh(w*x + b); (h - t)^2", &[("w", 2.0), ("x", 1.0), ("b", 0.5), ("t", 1.0)]);
+    let roles = |role| view.nodes.iter().filter(|n| n.role == role).count();
+    assert_eq!((roles(Role::Neuron), roles(Role::Operator(Category::Arithmetic))), (1, 2));
+    assert!(view.notes.is_empty() && view.nodes.iter().all(|n| n.column.is_none()));
+    assert_adds_up(&view, "mixed");
+    let ordered: Vec<_> = view.edges.iter().map(|e| e.ordered).collect();
+    assert_eq!(ordered, [false, true, true, true, true]);
+    assert!(typed("relu(x)", &[("x", 1.0)]).notes[0].starts_with("No neuron is recognised"));
 }
 
 #[test]

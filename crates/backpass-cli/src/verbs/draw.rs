@@ -136,11 +136,12 @@ impl Draw {
             return Err(Failure::usage("--focus goes with --level neuron; with numbers, see backpass explain"));
         }
         let mut view = if level == Level::Neuron {
-            let outputs = model.output_names();
+            let (inputs, outputs) = (model.input_names(), model.output_names());
             let options = NeuronOptions {
                 units: usize::from(self.detail.units),
-                inputs: &model.inputs.features,
+                inputs: &inputs,
                 outputs: &outputs,
+                result: "",
                 focus: self.detail.focus.as_deref(),
                 digits: self.detail.digits(),
             };

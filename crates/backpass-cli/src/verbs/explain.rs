@@ -270,10 +270,12 @@ impl Explain {
         let table = self.reading.table(data)?;
         let explained = model.explain(&table, self.row as usize - 1)?;
         explained.surprises.notes().iter().for_each(|note| talk.note(note));
-        let of = if self.jacobian { "the prediction" } else { &explained.of };
-        talk.say(format!("row {}: predicted {}; derivatives are those of {of}", self.row, explained.prediction));
         let sensitivity = if self.jacobian { Some(model.sensitivity(&table, self.row as usize - 1)?) } else { None };
+        if sensitivity.is_some() {
+            talk.say(format!("row {}: predicted {}", self.row, explained.prediction));
+        }
         let explanation = &explained.explanation;
+        let inputs = model.input_names();
         let digits = self.detail.digits();
         let microscope;
         let mut shown = explanation;
@@ -281,8 +283,9 @@ impl Explain {
             (Level::Neuron, focus) => {
                 let options = NeuronOptions {
                     units: usize::from(self.detail.units),
-                    inputs: &model.inputs.features,
+                    inputs: &inputs,
                     outputs: &explained.outputs,
+                    result: &format!("predicts {}", explained.prediction),
                     focus: focus.as_deref(),
                     digits,
                 };
@@ -292,7 +295,7 @@ impl Explain {
                 let (layer, unit) = neuron(focus)?;
                 let terms = usize::from(self.detail.units);
                 microscope =
-                    explanation.microscope(layer, unit, terms, &model.inputs.features).map_err(Failure::usage)?;
+                    explanation.microscope(layer, unit, terms, &inputs).map_err(Failure::usage)?;
                 shown = &microscope;
                 let mut view = shown.view(&Folding::at(Level::Operator), digits);
                 view.notes

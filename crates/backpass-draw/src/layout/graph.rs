@@ -32,6 +32,8 @@ const TAIL: f64 = 12.0;
 const LABEL_SPACE: f64 = 3.0;
 /// Lines leave and reach a node straight for so long.
 const STUB: f64 = 8.0;
+/// Half the width of the head of an arrow.
+const HEAD: f64 = 3.2;
 /// Arrows of one node arrive so far apart.
 const PORT_SPACE: f64 = 9.0;
 
@@ -73,7 +75,15 @@ struct Spot {
 /// Places nodes and routes.
 pub(super) fn place(view: &View, sketches: &[NodeSketch], options: &SvgOptions) -> (Vec<Placed>, Vec<Route>) {
     let flow = options.direction;
-    let blocks: Vec<Block> = sketches.iter().map(|sketch| node_block(sketch, flow)).collect();
+    let mut blocks: Vec<Block> = sketches.iter().map(|sketch| node_block(sketch, flow)).collect();
+    for (edge, mark) in view.edges.iter().filter_map(|edge| Some((edge, sketch::mark(edge)?))) {
+        let (node, sketch) = (&mut blocks[edge.to], &sketches[edge.to]);
+        let (shape, mark) = match flow {
+            Direction::Right => (sketch.w, mark.width()),
+            Direction::Down => (sketch.h, mark.height()),
+        };
+        node.along = node.along.max(shape + 2.0 * (mark + LABEL_SPACE));
+    }
     let mut drafts = drafts(view, options);
     let (spots, widths) = arrange(view, &blocks, &mut drafts);
     let columns = columns(view, &spots, &drafts, &widths);
@@ -83,11 +93,19 @@ pub(super) fn place(view: &View, sketches: &[NodeSketch], options: &SvgOptions) 
             node(sketch, (column.start + column.end) / 2.0, spot.line, flow)
         })
         .collect();
-    let ports = ports(sketches, &spots, &drafts, flow);
+    let ports = ports(view, sketches, &spots, &drafts, flow);
     let routes = drafts
         .into_iter()
         .zip(ports)
-        .map(|(draft, port)| route(draft, port, sketches, &spots, &nodes, &columns, flow))
+        .map(|(draft, port)| {
+            let mark = match draft.link {
+                Link::Edge(index) => sketch::mark(&view.edges[index]),
+                Link::Result(_) => None,
+            };
+            let mut route = route(draft, port, sketches, &spots, &nodes, &columns, flow);
+            route.labels.extend(mark.map(|mark| beside_head(mark, &route, port, flow)));
+            route
+        })
         .collect();
     (nodes, routes)
 }
@@ -229,7 +247,7 @@ fn arrange(view: &View, blocks: &[Block], drafts: &mut [Draft]) -> (Vec<Spot>, V
         let next = columns.partition_point(|c| c.0 < along - 0.5);
         columns.get(next).filter(|c| (c.0 - along).abs() < 0.5).map(|_| next)
     };
-    let spots = (0..blocks.len())
+    let mut spots: Vec<Spot> = (0..blocks.len())
         .map(|index| {
             let (across, along) = at(index);
             Spot { column: column(along).unwrap_or_default(), line: across }
@@ -246,7 +264,36 @@ fn arrange(view: &View, blocks: &[Block], drafts: &mut [Draft]) -> (Vec<Spot>, V
             draft.lanes.retain(|lane| lane.0 <= label.0);
         }
     }
+    put_operands_in_order(view, blocks, drafts, &mut spots);
     (spots, columns.into_iter().map(|c| c.1).collect())
+}
+
+/// Exchanges given operands of one operator that stand in the wrong order, where one fits in the place of the other.
+fn put_operands_in_order(view: &View, blocks: &[Block], drafts: &mut [Draft], spots: &mut [Spot]) {
+    let (entering, leaving) = (view.entering(), view.leaving());
+    let is_sole = |node: usize| entering[node].is_empty() && leaving[node].len() == 1;
+    for edges in &entering {
+        for (place, &second) in edges.iter().enumerate() {
+            for &first in &edges[..place] {
+                let (a, b) = (view.edges[first].from, view.edges[second].from);
+                let is_wrong = spots[a].line > spots[b].line && spots[a].column == spots[b].column;
+                let same = |x: f64, y: f64| (x - y).abs() < 0.5;
+                let fits = same(blocks[a].across, blocks[b].across)
+                    && same(drafts[first].block.across, drafts[second].block.across)
+                    && view.nodes[a].group == view.nodes[b].group
+                    && drafts[first].lanes.iter().map(|lane| lane.0).eq(drafts[second].lanes.iter().map(|lane| lane.0));
+                if is_wrong && fits && a != b && is_sole(a) && is_sole(b) {
+                    let line = spots[a].line;
+                    spots[a].line = spots[b].line;
+                    spots[b].line = line;
+                    let lanes = std::mem::take(&mut drafts[first].lanes);
+                    drafts[first].lanes = std::mem::replace(&mut drafts[second].lanes, lanes);
+                    let label = drafts[first].label.take();
+                    drafts[first].label = std::mem::replace(&mut drafts[second].label, label);
+                }
+            }
+        }
+    }
 }
 
 /// Whether most things stand in the order opposite to that in which they are written: operands, and given values.
@@ -302,7 +349,7 @@ fn columns(view: &View, spots: &[Spot], drafts: &[Draft], widths: &[f64]) -> Vec
 
 /// How far from the middle of its target each draft arrives: in the order in which the edges come, so that they do not
 /// cross at the last moment.
-fn ports(sketches: &[NodeSketch], spots: &[Spot], drafts: &[Draft], flow: Direction) -> Vec<f64> {
+fn ports(view: &View, sketches: &[NodeSketch], spots: &[Spot], drafts: &[Draft], flow: Direction) -> Vec<f64> {
     let mut arrivals: Vec<Vec<usize>> = vec![Vec::new(); sketches.len()];
     for (index, draft) in drafts.iter().enumerate() {
         if let Some(to) = draft.to {
@@ -320,7 +367,10 @@ fn ports(sketches: &[NodeSketch], spots: &[Spot], drafts: &[Draft], flow: Direct
         };
         let usable = if sketch.outline == Outline::Circle { 0.7 * room } else { room - 12.0 };
         let gaps = arrivals.len().saturating_sub(1) as f64;
-        let space = if gaps > 0.0 { PORT_SPACE.min(usable / gaps) } else { 0.0 };
+        let is_ordered = |&index: &usize| matches!(drafts[index].link, Link::Edge(edge) if view.edges[edge].ordered);
+        let marked = arrivals.iter().any(is_ordered) && arrivals.len() > 2;
+        let wanted = if marked { sketch::mark_space(flow) } else { PORT_SPACE };
+        let space = if gaps > 0.0 { wanted.min(usable / gaps) } else { 0.0 };
         for (place, &index) in arrivals.iter().enumerate() {
             ports[index] = (place as f64 - gaps / 2.0) * space;
         }
@@ -363,6 +413,18 @@ fn route(
         labels(&draft, (columns[column].start + columns[column].end) / 2.0, line, flow)
     });
     Route { link: draft.link, start: point(first, from.line, flow), pieces: path.pieces, labels }
+}
+
+/// The mark of an operand at the head of its arrow: before it, or behind the second of two.
+fn beside_head(mark: Text, route: &Route, port: f64, flow: Direction) -> Label {
+    let end = route.pieces.last().map_or(route.start, Piece::end);
+    let (w, h) = (mark.width(), mark.height());
+    let before = port <= 0.0 || port > PORT_SPACE / 2.0 + 0.1;
+    let (x, y) = match flow {
+        Direction::Right => (end.x - w - 1.0, if before { end.y - h - HEAD } else { end.y + HEAD }),
+        Direction::Down => (if before { end.x - w - HEAD } else { end.x + HEAD }, end.y - h - 1.0),
+    };
+    Label { text: mark, rect: Rect { x, y, w, h } }
 }
 
 /// How far inside its box the border of a shape lies, this far from the middle.

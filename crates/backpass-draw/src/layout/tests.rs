@@ -1,3 +1,6 @@
+use backpass::ops::Category;
+use backpass::view::{Role, ViewEdge};
+
 use super::*;
 use crate::samples;
 
@@ -146,6 +149,22 @@ fn operands_stand_in_their_order() {
 }
 
 #[test]
+fn operands_whose_order_matters_are_marked_and_in_order() {
+    for inputs in [[0, 1], [1, 0]] {
+        let given = |name: &str| samples::node(name, name, Role::Input);
+        let quotient = samples::node("L", "/", Role::Operator(Category::Arithmetic));
+        let edges = [0, 1].map(|operand| ViewEdge { ordered: true, ..samples::edge(inputs[operand], 2, operand) });
+        let view = View { nodes: vec![given("a"), given("b"), quotient], edges: edges.into(), ..View::default() };
+        for layout in layouts(&view) {
+            let marks: Vec<&str> = layout.routes.iter().flat_map(|r| &r.labels).map(|l| l.text.text.as_str()).collect();
+            assert_eq!(marks, ["1st", "2nd"]);
+            let [first, second] = inputs.map(|node| layout.nodes[node].shape);
+            assert!(first.y < second.y || first.x < second.x, "{inputs:?}");
+        }
+    }
+}
+
+#[test]
 fn frames_hold_their_nodes_and_only_them() {
     let view = samples::nested();
     for layout in layouts(&view) {
@@ -167,7 +186,8 @@ fn frames_hold_their_nodes_and_only_them() {
 #[test]
 fn few_edges_of_a_network_all_have_labels() {
     for layout in layouts(&samples::network(&[2, 3, 1], true)) {
-        assert!(layout.routes.iter().all(|route| route.labels.len() == 1));
+        let lines: Vec<usize> = layout.routes.iter().map(|route| route.labels.len()).collect();
+        assert!(lines[0] > 0 && lines.iter().all(|count| *count == lines[0]), "{lines:?}");
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Legend {
 pub(super) fn legend(layout: &Layout, view: &View, options: &SvgOptions) -> Legend {
     let mut parts = Vec::new();
     if layout.columns {
-        let signs: Vec<f64> = view.edges.iter().filter_map(strength).collect();
+        let signs: Vec<f64> = view.edges.iter().filter_map(|edge| strength(view, edge)).collect();
         if signs.iter().any(|s| *s < 0.0) {
             let weights = view.edges.iter().any(|edge| edge.weight.is_some());
             let (positive, negative) =

@@ -18,11 +18,23 @@ pub fn node(name: &str, label: &str, role: Role, value: Option<Array>, gradient:
         notes: Vec::new(),
         column: None,
         group: None,
+        unit: None,
     }
 }
 
 pub fn edge(from: usize, to: usize, operand: usize) -> ViewEdge {
-    ViewEdge { from, to, operand, weight: None, value: None, rule: String::new(), local: None, gradient: None }
+    ViewEdge {
+        from,
+        to,
+        operand,
+        ordered: false,
+        weight: None,
+        weight_name: String::new(),
+        value: None,
+        rule: String::new(),
+        local: None,
+        gradient: None,
+    }
 }
 
 fn step(pass: Pass, node: usize, edges: &[usize], text: &str) -> Step {

@@ -18,6 +18,7 @@ pub(super) fn with_arrays(view: View) -> View {
                     value: None,
                     gradient: None,
                     notes: Vec::new(),
+                    unit: None,
                     name: node.label.clone(),
                     ..node.clone()
                 };
@@ -30,7 +31,9 @@ pub(super) fn with_arrays(view: View) -> View {
                     from,
                     to: from + 1,
                     operand: 0,
+                    ordered: false,
                     weight: None,
+                    weight_name: String::new(),
                     value: None,
                     rule: String::new(),
                     local: None,

@@ -1,11 +1,14 @@
 //! From a graph to a view: each node stands for itself, or for the scope that is folded around it.
 
+mod neuron;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::arrays::with_arrays;
 use super::notes::notes;
 use super::rules::Rule;
 use super::steps::steps;
+use super::weighted::{is_weight, weight_of};
 use super::{Explanation, Names};
 use crate::array::Array;
 use crate::autodiff::Flowing;
@@ -111,11 +114,23 @@ impl Maker<'_> {
             view.nodes.push(self.node(part, end, &labelled, groups.get(&part).copied()));
         }
         self.edges(&parts, &place, &mut view);
+        for (index, &part) in order.iter().enumerate() {
+            if let (true, Some([end])) = (self.is_neuron(part), ends.get(&part).map(Vec::as_slice)) {
+                self.look_into_neuron(part, *end, index, &place, &mut view);
+            }
+        }
+        if folding.level == Level::Neuron {
+            neuron::stand_in_columns(&mut view);
+            view.notes.extend(neuron::what_is_missing(self.graph, &view));
+        }
         if let Some(explanation) = self.numbers {
-            for (index, part) in order.iter().enumerate() {
-                if let Part::Node(id) = part {
-                    view.nodes[index].notes = notes(explanation, &self.names, *id, self.digits);
-                }
+            for (index, &part) in order.iter().enumerate() {
+                let id = match (part, ends.get(&part).map(Vec::as_slice)) {
+                    (Part::Node(id), _) => id,
+                    (_, Some([end])) if self.is_neuron(part) => *end,
+                    _ => continue,
+                };
+                view.nodes[index].notes = notes(explanation, &self.names, id, self.digits);
             }
             view.steps = steps(
                 &view,
@@ -174,7 +189,7 @@ impl Maker<'_> {
             })
             .collect();
         // A constant or parameter that only one part uses belongs to it, and to a neuron what is called as weights and
-        // biases are; a change of shape belongs to what it shows.
+        // biases are and what weights a computed value; a change of shape belongs to what it shows.
         let mut users: Vec<BTreeSet<Part>> = vec![BTreeSet::new(); parts.len()];
         for id in self.graph.ids() {
             let root = self.names.root(id);
@@ -187,9 +202,16 @@ impl Maker<'_> {
                 users[self.names.root(*arg).index()].insert(parts[id.index()]);
             }
         }
+        let mut weights = vec![false; parts.len()];
+        for id in self.graph.ids().filter(|&id| matches!(self.graph.node(id).op, Op::Mul(_))) {
+            let (args, position) = (&self.graph.node(id).args, weight_of(self.graph, id));
+            if let Some(position) = position.filter(|position| !self.graph.node(args[1 - position]).args.is_empty()) {
+                weights[args[position].index()] = true;
+            }
+        }
         for id in self.graph.ids() {
             let node = self.graph.node(id);
-            let is_weight = node.name.as_deref().is_some_and(is_weight);
+            let is_weight = node.name.as_deref().is_some_and(is_weight) || weights[id.index()];
             let is_leaf = match node.op {
                 Op::Constant(_) | Op::Parameter(_) => true,
                 Op::Input(_) => level == Level::Neuron && is_weight,
@@ -308,6 +330,7 @@ impl Maker<'_> {
             notes: Vec::new(),
             column: None,
             group,
+            unit: None,
         };
         match part {
             Part::Node(id) => {
@@ -322,6 +345,7 @@ impl Maker<'_> {
                     op => Role::Operator(op.info().category),
                 };
             }
+            Part::Scope(_) if self.is_neuron(part) => node.role = Role::Neuron,
             Part::Scope(scope) => node.role = Role::Folded(self.graph.scopes()[scope.index()].kind),
             Part::Rest => {}
         }
@@ -385,26 +409,24 @@ impl Maker<'_> {
                 let count = entering.entry(to).or_insert(0);
                 let operand = if matches!(to, Part::Node(_)) { position } else { *count };
                 *count += 1;
-                let weight = match (to, &self.graph.node(id).op) {
-                    (Part::Scope(scope), Op::Mul(_))
-                        if self.graph.scopes()[scope.index()].kind == ScopeKind::Neuron =>
-                    {
-                        self.numbers.and_then(|e| e.value(self.graph.node(id).args[1 - position]).item())
-                    }
-                    _ => None,
-                };
                 view.edges.push(ViewEdge {
                     from: place[&from],
                     to: place[&to],
                     operand,
-                    weight,
-                    value: self.numbers.map(|e| e.value(self.names.face(source)).map(|v| v * weight.unwrap_or(1.0))),
+                    ordered: matches!(to, Part::Node(_)) && is_ordered(self.graph, id),
+                    weight: None,
+                    weight_name: String::new(),
+                    value: self.numbers.map(|e| e.value(self.names.face(source)).clone()),
                     rule: rule.formula,
                     local: rule.local,
                     gradient,
                 });
             }
         }
+    }
+
+    fn is_neuron(&self, part: Part) -> bool {
+        matches!(part, Part::Scope(scope) if self.graph.scopes()[scope.index()].kind == ScopeKind::Neuron)
     }
 
     /// What flows back from a node to an operand, in the sizes of `source`.
@@ -451,10 +473,10 @@ impl Maker<'_> {
     }
 }
 
-/// Whether a name is that of a weight or bias: `w`, `w1`, `w_in`, `b2`, `bias`, `weight3`.
-fn is_weight(name: &str) -> bool {
-    let rest = ["weight", "bias", "w", "W", "b", "B"].iter().find_map(|start| name.strip_prefix(start));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || c == '_'))
+/// Whether an operator has several operands whose order matters.
+fn is_ordered(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    node.args.len() > 1 && !node.op.is_commutative()
 }
 
 /// What stands inside the circle of an operator.

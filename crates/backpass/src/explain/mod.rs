@@ -13,6 +13,7 @@ mod notes;
 mod recognise;
 mod rules;
 mod steps;
+mod weighted;
 
 pub use fold::{Folding, structure};
 pub use microscope::MicroscopeError;

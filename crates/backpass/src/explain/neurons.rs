@@ -5,12 +5,13 @@
 
 use super::Explanation;
 use super::notes::unit_note;
-use super::steps::bracketed;
+use super::steps::{WEIGHTED_SUM, steps};
+use super::weighted::added;
 use crate::array::Array;
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::nn::Weights;
 use crate::ops::{Category, Op};
-use crate::view::{Pass, Role, Step, View, ViewEdge, ViewNode, number};
+use crate::view::{Role, Unit, View, ViewEdge, ViewNode};
 
 /// A fully connected layer found in a graph: `output = activation(input @ weights + bias)`.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct NeuronOptions<'a> {
     pub inputs: &'a [String],
     /// The names of the outputs; by default `output[0]`, ….
     pub outputs: &'a [String],
+    /// What comes out in the end, in words.
+    pub result: &'a str,
     /// Show this neuron alone, with what it takes and gives.
     pub focus: Option<&'a str>,
     /// Significant digits of the numbers in steps.
@@ -80,7 +83,7 @@ pub struct NeuronOptions<'a> {
 
 impl Default for NeuronOptions<'_> {
     fn default() -> Self {
-        NeuronOptions { units: 12, inputs: &[], outputs: &[], focus: None, digits: 4 }
+        NeuronOptions { units: 12, inputs: &[], outputs: &[], result: "", focus: None, digits: 4 }
     }
 }
 
@@ -221,8 +224,10 @@ impl Explanation {
     fn slopes(&self, output: NodeId, sum: NodeId, units: usize) -> Vec<f64> {
         let (mut slopes, mut at) = (vec![1.0; units], output);
         while at != sum {
-            if let Some(local) = self.rule(self.names(), at, 0).local {
-                slopes.iter_mut().zip(local.data()).for_each(|(slope, local)| *slope *= local);
+            match self.rule(self.names(), at, 0).local {
+                Some(local) => slopes.iter_mut().zip(local.data()).for_each(|(slope, local)| *slope *= local),
+                // A rule that says zero has no formula.
+                None => slopes.fill(0.0),
             }
             at = self.graph().node(at).args[0];
         }
@@ -345,8 +350,8 @@ impl Sheet<'_> {
         if let Some(last) = ends.last() {
             self.result(last);
         }
-        if self.run.is_some() {
-            self.steps();
+        if let Some(run) = self.run {
+            self.view.steps = steps(&self.view, self.options.digits, |_| None, run);
         }
         self.view
     }
@@ -367,19 +372,25 @@ impl Sheet<'_> {
             notes: Vec::new(),
             column: Some(column),
             group: None,
+            unit: None,
         };
         if column > 0 {
             let layer = &self.layers[column - 1];
             let activation = self.graph.node(layer.output).op.info();
             let bias = self.biases[column - 1].as_ref().map(|b| b.data()[unit]);
-            let bias_text = match bias {
-                Some(bias) if bias < 0.0 => format!(" - {}", number(-bias, self.options.digits)),
-                Some(bias) => format!(" + {}", number(bias, self.options.digits)),
+            let is_linear = layer.sum == layer.output;
+            node.unit = Some(Unit {
+                activation: (!is_linear).then_some(activation.name),
+                bias: layer.bias.map(|_| ("bias".to_string(), bias)),
+                sum: at(&of.sums),
+                slope: at(&of.slopes),
+            });
+            let bias = match bias {
+                Some(bias) => added(bias, self.options.digits),
                 None if layer.bias.is_some() => " + bias".to_string(),
                 None => String::new(),
             };
-            let sum = format!("weighted sum{bias_text}");
-            let is_linear = layer.sum == layer.output;
+            let sum = format!("{WEIGHTED_SUM}{bias}");
             node.formula = if is_linear { sum } else { format!("{}({sum})", activation.name) };
             if let (Some(sum), Some(run), false) = (at(&of.sums), self.run, is_linear) {
                 node.notes.extend(unit_note(run, layer.output, unit, sum, self.options.digits));
@@ -402,6 +413,7 @@ impl Sheet<'_> {
             notes: Vec::new(),
             column: Some(column),
             group: None,
+            unit: None,
         }
     }
 
@@ -423,7 +435,9 @@ impl Sheet<'_> {
             from: from_node,
             to: to_node,
             operand: if let End::Unit(i) = from { i } else { before.units },
+            ordered: false,
             weight: weight(froms[0], tos[0]).filter(|_| single),
+            weight_name: if single { format!("w[{}]", self.name(column - 1, froms[0])) } else { String::new() },
             value: value.map(Array::scalar),
             rule: String::new(),
             local: weight(froms[0], tos[0])
@@ -451,7 +465,9 @@ impl Sheet<'_> {
                 from,
                 to: node,
                 operand: unit,
+                ordered: false,
                 weight: None,
+                weight_name: String::new(),
                 value,
                 rule: String::new(),
                 local: None,
@@ -462,7 +478,7 @@ impl Sheet<'_> {
         self.view.output = Some(node);
         self.view.nodes.push(ViewNode {
             id: "result".to_string(),
-            label: name.clone(),
+            label: if self.options.result.is_empty() { name.clone() } else { self.options.result.to_string() },
             name,
             role: Role::Folded(ScopeKind::Function),
             formula: String::new(),
@@ -472,55 +488,7 @@ impl Sheet<'_> {
             notes: Vec::new(),
             column: Some(self.columns.len()),
             group: None,
+            unit: None,
         });
-    }
-
-    /// One line for each shown neuron, forward and backward.
-    fn steps(&mut self) {
-        let view = &self.view;
-        let digits = self.options.digits;
-        let item = |array: &Option<Array>| array.as_ref().and_then(Array::item);
-        let text = |value: Option<f64>| value.map_or("?".to_string(), |v| number(v, digits));
-        let bracketed = |v: f64| bracketed(v, digits);
-        let list = |mut terms: Vec<String>| {
-            if terms.len() > TERMS {
-                terms.truncate(TERMS);
-                terms.push("…".to_string());
-            }
-            terms.join(" + ")
-        };
-        let (mut entering, mut leaving) = (view.entering(), view.leaving());
-        let is_shown = |&index: &usize| view.nodes[index].role != Role::More;
-        let forward = (0..view.nodes.len()).filter(is_shown).map(|index| {
-            let edges = std::mem::take(&mut entering[index]);
-            let node = &view.nodes[index];
-            let terms = edges.iter().map(|&e| &view.edges[e]).filter_map(|e| match e.weight {
-                Some(w) => Some(format!("{}·{}", bracketed(w), bracketed(item(&view.nodes[e.from].value)?))),
-                None => e.value.as_ref().and_then(Array::item).map(bracketed).filter(|_| node.role == Role::Neuron),
-            });
-            let (sum, value) = (list(terms.collect()), text(item(&node.value)));
-            let line = match (sum.is_empty(), &node.formula) {
-                (true, _) => format!("{} = {value}", node.name),
-                (false, formula) => format!("{} = {} = {value}", node.name, formula.replace("weighted sum", &sum)),
-            };
-            Step { pass: Pass::Forward, node: index, edges, text: line }
-        });
-        let result = self.run.map_or("L", Explanation::of);
-        let backward =
-            (0..view.nodes.len()).rev().filter(is_shown).filter(|&i| view.nodes[i].gradient.is_some()).map(|index| {
-                let node = &view.nodes[index];
-                let edges = std::mem::take(&mut leaving[index]);
-                let terms = edges.iter().filter_map(|&e| item(&view.edges[e].gradient)).map(bracketed).collect();
-                let (sum, value) = (list(terms), text(item(&node.gradient)));
-                let line = match sum.is_empty() || sum == value {
-                    true => format!("∂{result}/∂{} = {value}", node.name),
-                    false => format!("∂{result}/∂{} = {sum} = {value}", node.name),
-                };
-                Step { pass: Pass::Backward, node: index, edges, text: line }
-            });
-        self.view.steps = forward.chain(backward).collect();
     }
 }
-
-/// Terms of a sum that a line shows.
-const TERMS: usize = 6;

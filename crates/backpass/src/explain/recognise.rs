@@ -1,11 +1,13 @@
 //! Finding neurons and layers in a formula that a user has typed.
 
+use super::weighted::weight_of;
 use crate::graph::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::ops::{Category, Op};
 
 /// A copy of a graph in which each activation of a weighted sum, `g(w1*x1 + w2*x2 + b)` or `g(w @ x + b)`, is a scope: a
-/// neuron where it is a single number, a layer where it is an array. A result that is a weighted sum without activation is
-/// one too. Nodes that already stand in a scope stay where they are.
+/// neuron where it is a single number, a layer where it is an array. Weights of a single number may be 1, as in
+/// `step(x1 + x2 - 1.5)`. A result that is a weighted sum without activation is one too. Nodes that already stand in a scope
+/// stay where they are.
 pub fn recognise(graph: &Graph) -> Graph {
     let mut result = graph.clone();
     let uses = graph.uses();
@@ -21,17 +23,22 @@ pub fn recognise(graph: &Graph) -> Graph {
         };
         let mut members = vec![id];
         let mut open = vec![sum];
-        let mut has_product = false;
+        let is_single = graph.shape(id).rank() == 0;
+        let mut is_weighted = false;
         while let Some(id) = open.pop() {
             let node = graph.node(id);
             // A value that is used elsewhere too, or named, is not part of the sum but what it sums.
             let inside = is_free(id) && (id == sum || (uses[id.index()] == 1 && node.name.is_none()));
             match node.op {
-                Op::Add(_) | Op::Sub(_) | Op::Reshape(_) if inside => open.extend(&node.args),
+                Op::Add(_) | Op::Sub(_) if inside => {
+                    is_weighted |= is_single && sum != members[0];
+                    open.extend(&node.args);
+                }
+                Op::Reshape(_) if inside => open.extend(&node.args),
                 // One factor of a weighted value is the weight, which is given.
-                Op::Mul(_) if inside && node.args.iter().any(|&a| graph.node(a).args.is_empty()) => has_product = true,
+                Op::Mul(_) if inside && weight_of(graph, id).is_some() => is_weighted = true,
                 Op::Matmul(_) if inside => {
-                    has_product = true;
+                    is_weighted = true;
                     let reshaped = |a: &&NodeId| matches!(graph.node(**a).op, Op::Reshape(_)) && uses[a.index()] == 1;
                     members.extend(node.args.iter().filter(reshaped));
                 }
@@ -41,7 +48,7 @@ pub fn recognise(graph: &Graph) -> Graph {
                 members.push(id);
             }
         }
-        if has_product {
+        if is_weighted {
             found.push((id, members));
         }
     }

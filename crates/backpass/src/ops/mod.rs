@@ -319,6 +319,15 @@ impl Op {
         }
     }
 
+    /// Whether the order of its operands does not matter.
+    pub fn is_commutative(&self) -> bool {
+        match self {
+            Op::Add(_) | Op::Mul(_) | Op::Minimum(_) | Op::Maximum(_) => true,
+            Op::Compare(compare) => matches!(compare.relation, Relation::Equal | Relation::NotEqual),
+            _ => false,
+        }
+    }
+
     /// The shape of the value, see [`Operator::shape`].
     pub fn shape(&self, args: &[&Shape]) -> Result<Shape, ShapeError> {
         let info = self.info();
