@@ -85,8 +85,7 @@ fn programs(pool: &Pool) {
         let x64: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
         let mut y64 = vec![0.0; len];
         for &action in &actions {
-            let program =
-                Program { instructions: vec![Instruction { action, to: 0 }], outputs: vec![Arg::Register(0)] };
+            let program = Program::new(vec![Instruction { action, to: 0 }], vec![Arg::Register(0)]);
             let layout = Layout::Full;
             let source = Source::Slice(&x[..]);
             let ns = time(|| map(pool, &program, len, &[Operand { source, layout }], &mut [&mut y]));

@@ -7,6 +7,7 @@
 
 mod arena;
 mod copy;
+mod fused;
 mod index;
 mod isa;
 mod map;

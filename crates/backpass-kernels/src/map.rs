@@ -3,14 +3,15 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::fused::Fused;
 use crate::isa::VectorTask;
 use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
 use crate::shards::Shards;
 use crate::simd::Simd;
-use crate::{MAX_WRITES, Pool, Real, math, philox};
+use crate::{MAX_READS, MAX_WRITES, Pool, Real, math, philox};
 
 /// Elements that are computed together: the loops over them have no remainder.
-const CHUNK: usize = 16;
+pub(crate) const CHUNK: usize = 16;
 /// The elements of a register.
 const BLOCK: usize = 16 * CHUNK;
 /// The work of one part, in the unit of `Program::cost`: about ten microseconds.
@@ -18,7 +19,7 @@ const PART: usize = 100_000;
 /// Blocks besides the registers: one for each argument, and one for the result at hand.
 const SPARE: usize = 4;
 
-type Chunk<T> = [T; CHUNK];
+pub(crate) type Chunk<T> = [T; CHUNK];
 
 #[repr(align(64))]
 struct Memory<T>([MaybeUninit<Chunk<T>>; (SPARE + MAX_REGISTERS) * BLOCK / CHUNK]);
@@ -62,9 +63,8 @@ pub struct Operand<'a, T> {
 ///
 /// # Panics
 ///
-/// If a length is wrong, if there are more than [`MAX_WRITES`] outputs, if a register is out of
-/// range or read before it is written, if an operand does not exist, or if an output of the
-/// program is the old value of another output.
+/// If a length is wrong, if there are more than [`MAX_WRITES`] outputs, if an operand does not exist, or if an output
+/// of the program is the old value of another output.
 pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Operand<'_, T>], outputs: &mut [&mut [T]]) {
     check(program, len, operands, outputs);
     if len == 0 {
@@ -89,7 +89,7 @@ pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Oper
 
 fn check<T>(program: &Program, len: usize, operands: &[Operand<'_, T>], outputs: &[&mut [T]]) {
     assert!(outputs.len() <= MAX_WRITES, "{} outputs", outputs.len());
-    assert_eq!(outputs.len(), program.outputs.len(), "the program has another number of outputs");
+    assert_eq!(outputs.len(), program.outputs().len(), "the program has another number of outputs");
     for (k, output) in outputs.iter().enumerate() {
         assert_eq!(output.len(), len, "output {k} has a wrong length");
     }
@@ -104,25 +104,8 @@ fn check<T>(program: &Program, len: usize, operands: &[Operand<'_, T>], outputs:
         };
         assert!(fits, "operand {i} does not fit its layout {layout:?}");
     }
-    let mut written = 0_u32;
-    let check_arg = |arg, written: u32| match arg {
-        Arg::Operand(i) => assert!(usize::from(i) < operands.len(), "there is no operand {i}"),
-        Arg::Register(i) => assert!(
-            usize::from(i) < MAX_REGISTERS && written >> i & 1 == 1,
-            "register {i} is read before it is written"
-        ),
-        Arg::Constant(_) => {}
-    };
-    for instruction in &program.instructions {
-        for arg in instruction.action.args() {
-            check_arg(arg, written);
-        }
-        let to = instruction.to;
-        assert!(usize::from(to) < MAX_REGISTERS, "there is no register {to}");
-        written |= 1 << to;
-    }
-    for (k, &arg) in program.outputs.iter().enumerate() {
-        check_arg(arg, written);
+    assert!(program.operands() <= operands.len(), "there is no operand {}", operands.len());
+    for (k, &arg) in program.outputs().iter().enumerate() {
         if let Arg::Operand(i) = arg
             && let Source::Output(old) = operands[usize::from(i)].source
         {
@@ -133,17 +116,17 @@ fn check<T>(program: &Program, len: usize, operands: &[Operand<'_, T>], outputs:
 
 /// The values of an argument in one block: each chunk at `start`, or the same one for all.
 #[derive(Clone, Copy)]
-struct Lane<T> {
-    start: *const Chunk<T>,
+pub(crate) struct Lane<T> {
+    pub start: *const Chunk<T>,
     /// One, or zero for the same chunk again and again.
-    step: usize,
+    pub step: usize,
 }
 
 /// Where an instruction writes a block; whole chunks, of which the first `len` elements count.
 #[derive(Clone, Copy)]
-struct To<T> {
-    start: *mut Chunk<T>,
-    len: usize,
+pub(crate) struct To<T> {
+    pub start: *mut Chunk<T>,
+    pub len: usize,
 }
 
 /// Some of the elements of a map.
@@ -164,13 +147,20 @@ impl<T: Real> VectorTask<T> for Part<'_, T> {
         // written at once.
         let mut spare = block_at(SPARE - 1);
         let mut registers: [*mut Chunk<T>; MAX_REGISTERS] = std::array::from_fn(|i| block_at(SPARE + i));
+        let mut rows = [None; MAX_READS];
         let mut start = self.range.start;
         while start < self.range.end {
             // Whole chunks first; what is left of the last one is copied into a whole one.
             let left = self.range.end - start;
             let len = if left < CHUNK { left } else { BLOCK.min(left - left % CHUNK) };
             let block = start..start + len;
-            for instruction in &self.program.instructions {
+            if let Some(fused) = self.program.fused() {
+                // SAFETY: no registers are in use, so all blocks are free.
+                unsafe { self.pass::<S>(fused, &block, block_at, &mut rows) };
+                start += len;
+                continue;
+            }
+            for instruction in self.program.instructions() {
                 let to = To { start: spare, len };
                 // SAFETY: registers are written before they are read, each argument has its own block of scratch, and
                 // nothing else points to the spare block.
@@ -197,7 +187,7 @@ impl<T: Real> VectorTask<T> for Part<'_, T> {
                 }
                 std::mem::swap(&mut spare, &mut registers[usize::from(instruction.to)]);
             }
-            for (&arg, output) in self.program.outputs.iter().zip(self.outputs) {
+            for (&arg, output) in self.program.outputs().iter().zip(self.outputs) {
                 if let Arg::Operand(i) = arg
                     && let Source::Output(_) = self.operands[usize::from(i)].source
                 {
@@ -220,6 +210,48 @@ impl<T: Real> VectorTask<T> for Part<'_, T> {
 }
 
 impl<T: Real> Part<'_, T> {
+    /// Runs a block of a fused program. `rows` says from which element on a repeated row stands in the block of an operand:
+    /// it is the same for all blocks when the row divides them.
+    ///
+    /// # Safety
+    ///
+    /// `block_at` gives blocks that nobody else uses.
+    #[inline(always)]
+    unsafe fn pass<S: Simd<Element = T>>(
+        &self,
+        fused: &Fused,
+        block: &Range<usize>,
+        block_at: impl Fn(usize) -> *mut Chunk<T>,
+        rows: &mut [Option<usize>; MAX_READS],
+    ) {
+        let len = block.len();
+        let broken = !len.is_multiple_of(CHUNK);
+        // SAFETY: each operand and each output has a block of its own; the ranges of parts are disjoint, and outputs hold
+        // whole chunks unless they are broken.
+        unsafe {
+            let nothing = Lane { start: std::ptr::null(), step: 0 };
+            let mut lanes = [nothing; MAX_READS];
+            for (i, (lane, &operand)) in lanes.iter_mut().zip(&fused.operands).enumerate() {
+                let Operand { layout, .. } = self.operands[usize::from(operand)];
+                let first = if let Layout::Row(period) = layout { Some(block.start % period) } else { None };
+                *lane = match rows[i] {
+                    Some(_) if rows[i] == first => Lane { start: block_at(i), step: 1 },
+                    _ => self.operand(usize::from(operand), block, block_at(i)),
+                };
+                rows[i] = first.filter(|_| lane.start == block_at(i).cast_const());
+            }
+            let mut to = [To { start: std::ptr::null_mut(), len: 0 }; MAX_WRITES];
+            for (k, (to, output)) in to.iter_mut().zip(self.outputs).enumerate() {
+                let direct = output.as_ptr().add(block.start).cast();
+                *to = To { start: if broken { block_at(MAX_WRITES + k) } else { direct }, len };
+            }
+            fused.run::<S>(&lanes, &to);
+            for (to, output) in to.iter().zip(self.outputs).filter(|_| broken) {
+                output.write(block.clone()).copy_from_slice(&(&*to.start)[..len]);
+            }
+        }
+    }
+
     /// The values of an argument in a block, where they are or in `scratch`.
     ///
     /// # Safety
@@ -249,9 +281,10 @@ impl<T: Real> Part<'_, T> {
     unsafe fn operand(&self, i: usize, block: &Range<usize>, scratch: *mut Chunk<T>) -> Lane<T> {
         let (len, chunks) = (block.len(), block.len().div_ceil(CHUNK));
         let Operand { source, layout } = &self.operands[i];
-        // SAFETY: the caller's promise; all is set before it is seen as a slice.
+        // SAFETY: the caller's promise; a number may hold any bits, and all are set before they are read.
         let clean = || unsafe {
-            (0..chunks).for_each(|i| scratch.add(i).write([T::ONE; CHUNK]));
+            let first = if len.is_multiple_of(CHUNK) { chunks } else { chunks - 1 };
+            (first..chunks).for_each(|i| scratch.add(i).write([T::ONE; CHUNK]));
             std::slice::from_raw_parts_mut(scratch.cast::<T>(), len)
         };
         let in_scratch = Lane { start: scratch.cast_const(), step: 1 };
@@ -437,6 +470,40 @@ unsafe fn at<T: Real>(lane: Lane<T>, i: usize) -> T {
     unsafe { (*lane.start.add(i / CHUNK * lane.step))[i % CHUNK] }
 }
 
+/// max(x, 0); NaN stays NaN.
+///
+/// # Safety
+///
+/// The instruction set is there.
+#[inline(always)]
+pub(crate) unsafe fn relu<S: Simd>(x: S::Vector) -> S::Vector
+where
+    S::Element: Real,
+{
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = S::splat(S::Element::ZERO);
+        S::if_at_most(x, zero, zero, x)
+    }
+}
+
+/// 1 where x > 0, else 0; NaN stays NaN.
+///
+/// # Safety
+///
+/// The instruction set is there.
+#[inline(always)]
+pub(crate) unsafe fn step<S: Simd>(x: S::Vector) -> S::Vector
+where
+    S::Element: Real,
+{
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (zero, one) = (S::splat(S::Element::ZERO), S::splat(S::Element::ONE));
+        S::if_less(zero, x, one, S::if_at_most(x, zero, zero, x))
+    }
+}
+
 /// # Safety
 ///
 /// Lanes and `to` are good for the block, and `to` is apart from the lanes.
@@ -452,8 +519,8 @@ unsafe fn run_unary<T: Real, S: Simd<Element = T>>(function: Unary, a: Lane<T>, 
             Unary::Abs => unary::<S>(a, to, |x| S::if_at_most(x, zero, S::sub(zero, x), x)),
             Unary::Sqrt => unary::<S>(a, to, |x| S::sqrt(x)),
             Unary::Recip => unary::<S>(a, to, |x| S::div(one, x)),
-            Unary::Step => unary::<S>(a, to, |x| S::if_less(zero, x, one, S::if_at_most(x, zero, zero, x))),
-            Unary::Relu => unary::<S>(a, to, |x| S::if_at_most(x, zero, zero, x)),
+            Unary::Step => unary::<S>(a, to, |x| step::<S>(x)),
+            Unary::Relu => unary::<S>(a, to, |x| relu::<S>(x)),
             Unary::Square => unary::<S>(a, to, |x| S::mul(x, x)),
             Unary::Exp => each(a, to, math::exp),
             Unary::Ln => each(a, to, math::ln),

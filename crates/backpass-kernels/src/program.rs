@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::fused::Fused;
+
 /// The registers of a program: blocks of elements that stay in the first-level cache.
 pub const MAX_REGISTERS: usize = 12;
 
@@ -119,12 +121,13 @@ pub struct Instruction {
 }
 
 /// What [`map`](crate::map) does to every element.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program {
-    /// The steps, in order.
-    pub instructions: Vec<Instruction>,
-    /// The value of each output after the last step.
-    pub outputs: Vec<Arg>,
+    instructions: Vec<Instruction>,
+    outputs: Vec<Arg>,
+    /// One more than the largest operand.
+    operands: usize,
+    fused: Option<Fused>,
 }
 
 impl Action {
@@ -157,6 +160,56 @@ impl Action {
 }
 
 impl Program {
+    /// Steps, in order, and the value of each output after the last step.
+    ///
+    /// # Panics
+    ///
+    /// If a register is out of range or read before it is written.
+    pub fn new(instructions: Vec<Instruction>, outputs: Vec<Arg>) -> Self {
+        let (mut written, mut operands) = (0_u32, 0);
+        let mut check = |arg, written: u32| match arg {
+            Arg::Operand(i) => operands = operands.max(usize::from(i) + 1),
+            Arg::Register(i) => assert!(
+                usize::from(i) < MAX_REGISTERS && written >> i & 1 == 1,
+                "register {i} is read before it is written"
+            ),
+            Arg::Constant(_) => {}
+        };
+        for instruction in &instructions {
+            instruction.action.args().into_iter().for_each(|arg| check(arg, written));
+            let to = instruction.to;
+            assert!(usize::from(to) < MAX_REGISTERS, "there is no register {to}");
+            written |= 1 << to;
+        }
+        outputs.iter().for_each(|&arg| check(arg, written));
+        let fused = Fused::find(&instructions, &outputs);
+        Self { instructions, outputs, operands, fused }
+    }
+
+    /// The steps.
+    pub fn instructions(&self) -> &[Instruction] {
+        &self.instructions
+    }
+
+    /// The value of each output after the last step.
+    pub fn outputs(&self) -> &[Arg] {
+        &self.outputs
+    }
+
+    /// Whether the program is one of those that run in one pass, with all values in registers.
+    pub fn is_fused(&self) -> bool {
+        self.fused.is_some()
+    }
+
+    pub(crate) fn fused(&self) -> Option<&Fused> {
+        self.fused.as_ref()
+    }
+
+    /// One more than the largest operand.
+    pub(crate) fn operands(&self) -> usize {
+        self.operands
+    }
+
     /// A rough cost per element, in tenths of a nanosecond.
     pub(crate) fn cost(&self) -> usize {
         let actions = self.instructions.iter().map(|i| i.action.cost());

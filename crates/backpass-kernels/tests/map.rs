@@ -90,7 +90,7 @@ fn bits<T: Real>(x: &[T]) -> Vec<u64> {
 }
 
 fn program(action: Action) -> Program {
-    Program { instructions: vec![Instruction { action, to: 0 }], outputs: vec![Arg::Register(0)] }
+    Program::new(vec![Instruction { action, to: 0 }], vec![Arg::Register(0)])
 }
 
 fn full<T>(x: &[T]) -> Operand<'_, T> {
@@ -187,8 +187,7 @@ fn layouts() {
             let row: Vec<f32> = (0..size).map(|i| i as f32).collect();
             let column: Vec<f32> = (0..len.div_ceil(size)).map(|i| i as f32).collect();
             let operand = |x, layout| Operand { source: Source::Slice(x), layout };
-            let program =
-                Program { instructions: vec![], outputs: vec![Arg::Operand(0), Arg::Operand(1), Arg::Operand(2)] };
+            let program = Program::new(vec![], vec![Arg::Operand(0), Arg::Operand(1), Arg::Operand(2)]);
             let (mut rows, mut columns, mut scalars) = (vec![0.0; len], vec![0.0; len], vec![0.0; len]);
             map(
                 &pool,
@@ -223,7 +222,7 @@ fn long_program() -> Program {
     for to in 4..MAX_REGISTERS as u8 {
         instructions.push(Instruction { action: Action::Unary(Unary::Neg, Arg::Register(to - 1)), to });
     }
-    Program { instructions, outputs: vec![Arg::Register(0), Arg::Register(2), Arg::Operand(2)] }
+    Program::new(instructions, vec![Arg::Register(0), Arg::Register(2), Arg::Operand(2)])
 }
 
 fn run_long<T: Real>(pool: &Pool, len: usize) -> [Vec<u64>; 3] {
@@ -308,7 +307,7 @@ fn programs_print() {
 fn run_wrong(program: &Program, operands: &[Operand<'_, f32>]) {
     let mut y = [[0.0; 3]; 2];
     let mut y = y.each_mut().map(|y| &mut y[..]);
-    let count = program.outputs.len();
+    let count = program.outputs().len();
     map(&Pool::new(1), program, 3, operands, &mut y[..count]);
 }
 
@@ -334,6 +333,111 @@ fn an_unwritten_register() {
 #[should_panic = "output 0 is the old value of another"]
 fn swapped_outputs() {
     let output = |k| Operand { source: Source::Output(k), layout: Layout::Full };
-    let program = Program { instructions: vec![], outputs: vec![Arg::Operand(1), Arg::Operand(0)] };
+    let program = Program::new(vec![], vec![Arg::Operand(1), Arg::Operand(0)]);
     run_wrong(&program, &[output(0), output(1)]);
+}
+
+/// The programs that run in one pass, with the operand that each output replaces.
+fn fused_programs() -> Vec<(Program, Vec<Option<u8>>)> {
+    let (x, r, c) = (Arg::Operand, Arg::Register, Arg::Constant);
+    let step = |to, action| Instruction { action, to };
+    let two = |f, a, b, to| step(to, Action::Binary(f, a, b));
+    let one = |f, a, to| step(to, Action::Unary(f, a));
+    let layer = vec![two(Binary::Add, x(0), x(1), 0), one(Unary::Relu, r(0), 1)];
+    let mut with_slope = layer.clone();
+    with_slope.push(one(Unary::Step, r(0), 0));
+    let descent = vec![two(Binary::Mul, x(1), x(2), 0), two(Binary::Sub, x(0), r(0), 0)];
+    let adam = vec![
+        two(Binary::Mul, x(0), c(0.9), 0),
+        two(Binary::Mul, x(1), c(0.1), 1),
+        two(Binary::Add, r(0), r(1), 0),
+        two(Binary::Mul, x(2), c(0.95), 1),
+        two(Binary::Mul, x(1), x(1), 2),
+        two(Binary::Mul, r(2), c(0.05), 2),
+        two(Binary::Add, r(1), r(2), 1),
+        one(Unary::Sqrt, r(1), 2),
+        two(Binary::Add, r(2), x(3), 2),
+        two(Binary::Div, r(0), r(2), 2),
+        two(Binary::Mul, r(2), x(4), 2),
+        two(Binary::Sub, x(5), r(2), 2),
+    ];
+    let mut adamw = adam.clone();
+    adamw.extend([two(Binary::Mul, x(5), x(6), 3), two(Binary::Sub, r(2), r(3), 2)]);
+    let three = || vec![r(0), r(1), r(2)];
+    vec![
+        (Program::new(layer, vec![r(1)]), vec![Some(0)]),
+        (Program::new(with_slope, vec![r(1), r(0)]), vec![Some(0), None]),
+        (Program::new(vec![two(Binary::Mul, x(0), x(1), 0)], vec![r(0)]), vec![Some(0)]),
+        (Program::new(descent, vec![r(0)]), vec![Some(0)]),
+        (Program::new(adam, three()), vec![Some(0), Some(2), Some(5)]),
+        (Program::new(adamw, three()), vec![Some(0), Some(2), Some(5)]),
+    ]
+}
+
+fn run_fused<T: Real>(pool: &Pool, program: &Program, replaced: &[Option<u8>], len: usize) -> Vec<Vec<u64>> {
+    let values: Vec<Vec<T>> = (0..7).map(|seed| numbers(len, seed)).collect();
+    let period = len.clamp(1, 5);
+    let mut outputs: Vec<Vec<T>> =
+        replaced.iter().map(|i| i.map_or(vec![T::ZERO; len], |i| values[usize::from(i)].clone())).collect();
+    let operand = |i: usize| match replaced.iter().position(|r| *r == Some(i as u8)) {
+        Some(k) => Operand { source: Source::Output(k), layout: Layout::Full },
+        // Operand 1 of the layers is a row, and the last ones of the optimisers are single numbers.
+        None if replaced.len() < 3 && i == 1 && len > 0 => {
+            Operand { source: Source::Slice(&values[i][..period]), layout: Layout::Row(period) }
+        }
+        None if i > 1 && len > 0 => Operand { source: Source::Slice(&values[i][..1]), layout: Layout::Scalar },
+        None => full(&values[i]),
+    };
+    let operands: Vec<_> = (0..7).map(operand).collect();
+    let mut slices: Vec<&mut [T]> = outputs.iter_mut().map(|y| &mut y[..]).collect();
+    map(pool, program, len, &operands, &mut slices);
+    outputs.iter().map(|y| bits(y)).collect()
+}
+
+#[test]
+fn one_pass_gives_the_bits_of_the_steps() {
+    let pools = [1, 3].map(Pool::new);
+    for (program, replaced) in fused_programs() {
+        assert!(program.is_fused(), "{program}");
+        // One more step, whose value nobody wants: not a program that is known.
+        let mut steps = program.instructions().to_vec();
+        let to = MAX_REGISTERS as u8 - 1;
+        steps.push(Instruction { action: Action::Unary(Unary::Neg, Arg::Operand(0)), to });
+        let plain = Program::new(steps, program.outputs().to_vec());
+        assert!(!plain.is_fused());
+        for_each_isa(|| {
+            for len in (0..=67).chain([255, 256, 257, 1000, 70_000]) {
+                let want = run_fused::<f32>(&pools[0], &plain, &replaced, len);
+                assert!(
+                    pools.iter().all(|p| run_fused::<f32>(p, &program, &replaced, len) == want),
+                    "{len}: {program}"
+                );
+                let want = run_fused::<f64>(&pools[0], &plain, &replaced, len);
+                assert!(
+                    pools.iter().all(|p| run_fused::<f64>(p, &program, &replaced, len) == want),
+                    "{len}: {program}"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn what_differs_in_one_place_is_not_that_program() {
+    for (program, _) in fused_programs() {
+        for i in 0..program.instructions().len() {
+            let mut steps = program.instructions().to_vec();
+            steps[i].action = match steps[i].action {
+                Action::Unary(Unary::Sqrt, a) => Action::Unary(Unary::Abs, a),
+                Action::Unary(_, a) => Action::Unary(Unary::Neg, a),
+                Action::Binary(Binary::Add, a, b) => Action::Binary(Binary::Max, a, b),
+                Action::Binary(_, a, b) => Action::Binary(Binary::Add, a, b),
+                other => other,
+            };
+            assert!(!Program::new(steps, program.outputs().to_vec()).is_fused(), "step {i} of {program}");
+        }
+        let mut outputs = program.outputs().to_vec();
+        outputs.push(outputs[0]);
+        assert!(!Program::new(program.instructions().to_vec(), outputs).is_fused(), "one more output of {program}");
+    }
 }

@@ -20,7 +20,7 @@ pub(super) fn region_fits(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>]
     let outputs = stored(nodes, users, results);
     region_reads(graph, nodes).len() <= MAX_READS
         && outputs.len() <= MAX_WRITES
-        && program(graph, nodes, &outputs).is_some_and(|p| p.instructions.len() <= MAX_STEPS)
+        && program(graph, nodes, &outputs).is_some_and(|p| p.instructions().len() <= MAX_STEPS)
 }
 
 /// The program of a region, or `None` when its values do not fit the registers.
@@ -92,7 +92,7 @@ fn assign_registers(steps: &Steps, results: &[Value]) -> Option<Program> {
         instructions.push(Step { action, to: to as u8 });
     }
     let outputs = results.iter().map(|&value| to_arg(value, &register_of)).collect();
-    Some(Program { instructions, outputs })
+    Some(Program::new(instructions, outputs))
 }
 
 fn to_arg(value: Value, register_of: &[u8]) -> Arg {
