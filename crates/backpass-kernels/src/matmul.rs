@@ -9,7 +9,7 @@ use crate::{Pool, Real};
 /// Products of fewer multiplications than this are not worth two threads.
 const SERIAL: usize = 1 << 18;
 /// The most columns of a block: its part of the right matrix stays in the second cache.
-const COLUMNS: usize = 4 * PANEL;
+const COLUMNS: usize = 8 * PANEL;
 /// Blocks for each thread, so that none waits long for the last.
 const SHARE: usize = 4;
 

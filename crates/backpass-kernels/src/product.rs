@@ -17,7 +17,7 @@ pub(crate) const UNIT: usize = 16;
 /// The rows of a tile.
 pub(crate) const ROWS: usize = 6;
 /// The depth of one pass: a tile's rows of the left matrix stay in the first cache, the right matrix in the second.
-const DEPTH: usize = 512;
+const DEPTH: usize = 256;
 /// With at least so many columns, rows of the left matrix are copied side by side first.
 const COPY_COLUMNS: usize = 2 * PANEL;
 /// Keeps copied rows off each other's cache sets.

@@ -190,10 +190,10 @@ fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction
             let list: [Operand<'_, T>; MAX_READS] = std::array::from_fn(operand);
             kernels::map(pool, program, extent.at(rows), &list[..operands.len()], &mut writes[..outputs.len()]);
         }
-        Instruction::Pack { k, n, b, packed } => {
+        Instruction::Pack { k, n, transposed, b, packed } => {
             let Views { reads, writes } = arena.views(&[b.range(rows)], &[packed.range(rows)]);
             let [packed, ..] = writes;
-            kernels::pack(pool, *k, *n, reads[0], true, packed);
+            kernels::pack(pool, k.at(rows), *n, reads[0], *transposed, packed);
         }
         Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
             let dims = MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: *transpose_a };

@@ -10,7 +10,7 @@ use backpass::autodiff::gradient;
 use backpass::builder::Builder;
 use backpass::compile::{CompileOptions, SlotKind, compile};
 use backpass::interpret::{Trace, interpret, interpret_as};
-use backpass::{Graph, NodeId, Session};
+use backpass::{Graph, NodeId, Session, Shape};
 use backpass_kernels::{Pool, Real};
 use common::{Case, Random, random_case};
 
@@ -204,4 +204,36 @@ fn plans_in_f32_agree_where_rounding_decides_nothing() {
         compared += 1;
     }
     assert!(compared > 200, "only {compared} graphs compared");
+}
+
+/// Right factors that leave the caches are packed, also where they lie row by row and where their depth is the batch.
+#[test]
+fn large_products_are_packed() {
+    let random = |sizes: &[usize], seed| {
+        let mut random = Random(seed);
+        Array::from_fn(sizes, |_| random.below(2001) as f64 / 1000.0 - 1.0)
+    };
+    for (rows, width, transpose_left) in [(70, 1024, false), (1030, 66, true)] {
+        let b = Builder::new();
+        let x = b.input("x", Shape::batch(&[width]));
+        let right = if transpose_left { Shape::batch(&[1020]) } else { Shape::fixed(&[width, 1030]) };
+        let y = b.input("y", right);
+        b.output("product", x.matmul_with(y, transpose_left, false));
+        let graph = b.finish().unwrap();
+        let plan = compile(&graph, &CompileOptions::rows(rows)).unwrap();
+        assert!(plan.to_string().contains("pack"), "{plan}");
+        let values = [random(&[rows, width], 1), random(&graph.shape(graph.named("y").unwrap()).resolve(rows), 2)];
+        let trace = interpret(&graph, &[("x", &values[0]), ("y", &values[1])]).unwrap();
+        let want = trace.value(graph.output("product").unwrap());
+        let plan = Arc::new(plan);
+        for threads in [1, 2] {
+            let mut session = Session::<f64>::new(Arc::clone(&plan), Arc::new(Pool::new(threads))).unwrap().poison();
+            session.set(SlotKind::Input, "x", &values[0]).unwrap();
+            session.set(SlotKind::Input, "y", &values[1]).unwrap();
+            session.run(rows);
+            let got = session.get(SlotKind::Output, "product", rows).unwrap();
+            assert_eq!(got.shape(), want.shape());
+            assert!(got.data().iter().zip(want.data()).all(|(a, b)| (a - b).abs() < 1e-11));
+        }
+    }
 }

@@ -213,7 +213,7 @@ fn matmul(
     let k = extent(left[usize::from(!op.transpose_left)]);
     let n = extent(node.shape.dims()[1]).fixed;
     if let Some(packed) = packed {
-        list.push(Instruction::Pack { k: k.fixed, n, b, packed });
+        list.push(Instruction::Pack { k, n, transposed: op.transpose_right, b, packed });
     }
     list.push(Instruction::Matmul {
         m: extent(node.shape.dims()[0]),

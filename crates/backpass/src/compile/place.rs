@@ -17,7 +17,7 @@ const ALIGNMENT: usize = 16;
 /// Where every stored value lies.
 pub(super) struct Placement {
     pub buffers: HashMap<NodeId, Buffer>,
-    /// Where the right factors of products go that are stored transposed.
+    /// Where right factors of products are packed.
     pub packed: HashMap<NodeId, Buffer>,
     /// Updates that no instruction writes directly: copy the first buffer to the second at the end.
     pub copies: Vec<(Buffer, Buffer)>,
@@ -80,7 +80,7 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
     }
     let is_output = |id: NodeId| graph.outputs().iter().any(|(_, o)| root(graph, *o) == id);
     let mut pending: Vec<(NodeId, NodeId)> = graph.updates().to_vec();
-    let mut packed: Vec<(NodeId, usize)> = Vec::new();
+    let mut packed_lives: Vec<(NodeId, usize)> = Vec::new();
     for (step, group) in steps.iter().enumerate() {
         let region = group.kind == GroupKind::Region;
         let written = match group.kind {
@@ -88,9 +88,8 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
             _ => stored(&group.nodes, &users, &results),
         };
         for &id in &group.nodes {
-            if let Some(elements) = packed_elements(graph, id) {
-                packed.push((id, lives.len()));
-                let extent = Extent { fixed: elements, batched: false };
+            if let Some(extent) = packed(graph, id, options.max_rows) {
+                packed_lives.push((id, lives.len()));
                 lives.push(Life { extent, start: step, end: step, persistent: false, offset: 0 });
             }
         }
@@ -140,16 +139,29 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
         dead_after[life.end].push(Buffer { offset: life.offset, extent: life.extent });
     }
     let temporaries = lives.iter().filter(temporary).map(|l| Buffer { offset: l.offset, extent: l.extent }).collect();
-    let packed = packed.into_iter().map(|(id, life)| (id, buffer(life))).collect();
+    let packed = packed_lives.into_iter().map(|(id, life)| (id, buffer(life))).collect();
     Ok(Placement { buffers, packed, copies, dead_after, temporaries, arena })
 }
 
-/// The elements of the packed right factor of a product, if that is stored transposed.
-fn packed_elements(graph: &Graph, id: NodeId) -> Option<usize> {
+/// A right factor of so many numbers leaves the nearer caches, and is packed even if it lies row by row.
+const LARGE: usize = 1 << 20;
+/// Fewer rows than this do not pay for packing it.
+const FEW: usize = 64;
+
+/// The room for the packed right factor of a product, if it is worth packing.
+fn packed(graph: &Graph, id: NodeId, rows: usize) -> Option<Extent> {
     let node = graph.node(id);
     let Op::Matmul(product) = &node.op else { return None };
-    let sizes = graph.shape(node.args[1]).resolve(0);
-    product.transpose_right.then(|| packed_len(sizes[1], sizes[0]))
+    let right = graph.shape(node.args[1]);
+    let large = right.extent().at(rows) >= LARGE && node.shape.resolve(rows)[0] >= FEW;
+    if !large && !product.transpose_right {
+        return None;
+    }
+    let (k, n) = if product.transpose_right { (1, 0) } else { (0, 1) };
+    // Only the first dimension may be the batch, and the columns of a result never are.
+    let batched = right.is_batched();
+    let depth = if batched { 1 } else { right.resolve(1)[k] };
+    Some(Extent { fixed: packed_len(depth, right.resolve(1)[n]), batched })
 }
 
 fn update_waits(pending: &[(NodeId, NodeId)], value: NodeId) -> bool {

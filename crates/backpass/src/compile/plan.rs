@@ -34,8 +34,8 @@ pub(crate) enum Reading {
 pub(crate) enum Instruction {
     /// An elementwise region.
     Map { program: Program, extent: Extent, operands: Vec<Reading>, outputs: Vec<Buffer> },
-    /// Lays a right factor, stored transposed as n×k, out as products read it.
-    Pack { k: usize, n: usize, b: Buffer, packed: Buffer },
+    /// Lays a right factor out as products read it.
+    Pack { k: Extent, n: usize, transposed: bool, b: Buffer, packed: Buffer },
     /// `c (=|+=) op(a)·b`.
     Matmul {
         m: Extent,
@@ -197,7 +197,9 @@ impl fmt::Display for Instruction {
                 write!(f, "map {} ({operands}) -> {outputs}", Size(*extent))?;
                 program.to_string().lines().try_for_each(|line| write!(f, "\n        {line}"))
             }
-            Instruction::Pack { k, n, b, packed } => write!(f, "pack {k}×{n} {b}ᵀ -> {packed}"),
+            Instruction::Pack { k, n, transposed, b, packed } => {
+                write!(f, "pack {}×{n} {b}{} -> {packed}", Size(*k), if *transposed { "ᵀ" } else { "" })
+            }
             Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
                 let prime = if *transpose_a { "ᵀ" } else { "" };
                 let layout = if *packed { " packed" } else { "" };
