@@ -7,9 +7,9 @@ use std::ptr::NonNull;
 
 use crate::Real;
 
-/// The most ranges that one [`Arena::views`] can read.
+/// The most operands of a program.
 pub const MAX_READS: usize = 16;
-/// The most ranges that one [`Arena::views`] can write.
+/// The most outputs of a program.
 pub const MAX_WRITES: usize = 8;
 
 const ALIGN: usize = 64;
@@ -25,13 +25,13 @@ unsafe impl<T: Send> Send for Arena<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Arena<T> {}
 
-/// Slices of one arena, borrowed together; those not asked for are empty.
+/// Slices of one arena, borrowed together, in the order in which they were asked for.
 #[derive(Debug)]
-pub struct Views<'a, T> {
-    /// The ranges to read, in the order in which they were asked for.
-    pub reads: [&'a [T]; MAX_READS],
-    /// The ranges to write, in the order in which they were asked for.
-    pub writes: [&'a mut [T]; MAX_WRITES],
+pub struct Views<'a, T, const R: usize, const W: usize> {
+    /// The ranges to read.
+    pub reads: [&'a [T]; R],
+    /// The ranges to write.
+    pub writes: [&'a mut [T]; W],
 }
 
 /// An arena's memory could not be allocated.
@@ -97,12 +97,14 @@ impl<T: Real> Arena<T> {
     ///
     /// # Panics
     ///
-    /// If a range lies outside the arena, if a write overlaps any other range, or if there are
-    /// more than [`MAX_READS`] reads or [`MAX_WRITES`] writes.
-    pub fn views(&mut self, reads: &[Range<usize>], writes: &[Range<usize>]) -> Views<'_, T> {
-        assert!(reads.len() <= MAX_READS, "{} reads", reads.len());
-        assert!(writes.len() <= MAX_WRITES, "{} writes", writes.len());
-        for range in reads.iter().chain(writes) {
+    /// If a range lies outside the arena, or if a write overlaps any other range.
+    #[inline]
+    pub fn views<const R: usize, const W: usize>(
+        &mut self,
+        reads: [Range<usize>; R],
+        writes: [Range<usize>; W],
+    ) -> Views<'_, T, R, W> {
+        for range in reads.iter().chain(&writes) {
             assert!(
                 range.start <= range.end && range.end <= self.len,
                 "range {range:?} lies outside the arena of {}",
@@ -114,22 +116,13 @@ impl<T: Real> Arena<T> {
                 assert!(!overlap(write, other), "write {write:?} overlaps {other:?} in the arena");
             }
         }
-        let at = |range: &Range<usize>| {
-            // SAFETY: the range lies inside the allocation.
-            (unsafe { self.start.as_ptr().add(range.start) }, range.len())
-        };
-        let mut views = Views { reads: [&[]; MAX_READS], writes: Default::default() };
-        for (view, range) in views.reads.iter_mut().zip(reads) {
-            let (start, len) = at(range);
-            // SAFETY: in bounds, and no write overlaps it.
-            *view = unsafe { std::slice::from_raw_parts(start, len) };
+        let start = self.start.as_ptr();
+        Views {
+            // SAFETY: in bounds, and no write overlaps a read.
+            reads: reads.map(|range| unsafe { std::slice::from_raw_parts(start.add(range.start), range.len()) }),
+            // SAFETY: in bounds, and no other range overlaps a write.
+            writes: writes.map(|range| unsafe { std::slice::from_raw_parts_mut(start.add(range.start), range.len()) }),
         }
-        for (view, range) in views.writes.iter_mut().zip(writes) {
-            let (start, len) = at(range);
-            // SAFETY: in bounds, and no other range overlaps it.
-            *view = unsafe { std::slice::from_raw_parts_mut(start, len) };
-        }
-        views
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backpass_kernels::{
-    self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Real, Right, Source, Views,
+    self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Program, Real, Right, Source, Views,
 };
 
 use crate::array::Array;
@@ -168,43 +168,53 @@ impl<T: Real> Session<T> {
     }
 }
 
+/// Runs an elementwise region of up to `R` operands and `W` outputs.
+fn run_map<T: Real, const R: usize, const W: usize>(
+    pool: &Pool,
+    arena: &mut Arena<T>,
+    program: &Program,
+    len: usize,
+    operands: &[Reading],
+    outputs: &[Buffer],
+    rows: usize,
+) {
+    let reads = std::array::from_fn::<_, R, _>(|i| match operands.get(i) {
+        Some(Reading::Buffer(buffer, _)) => buffer.range(rows),
+        _ => 0..0,
+    });
+    let writes = std::array::from_fn::<_, W, _>(|i| outputs.get(i).map_or(0..0, |buffer| buffer.range(rows)));
+    let Views { reads, mut writes } = arena.views(reads, writes);
+    let list: [Operand<'_, T>; R] = std::array::from_fn(|i| match operands.get(i) {
+        Some(Reading::Output(k)) => Operand { source: Source::Output(*k), layout: kernels::Layout::Full },
+        Some(Reading::Buffer(_, layout)) => Operand { source: Source::Slice(reads[i]), layout: *layout },
+        None => Operand { source: Source::Slice(&[]), layout: kernels::Layout::Full },
+    });
+    kernels::map(pool, program, len, &list[..operands.len()], &mut writes[..outputs.len()]);
+}
+
 fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction, rows: usize) {
     match instruction {
         Instruction::Map { program, extent, operands, outputs } => {
-            let mut reads: [std::ops::Range<usize>; MAX_READS] = Default::default();
-            let mut writes: [std::ops::Range<usize>; MAX_WRITES] = Default::default();
-            for (range, reading) in reads.iter_mut().zip(operands) {
-                if let Reading::Buffer(buffer, _) = reading {
-                    *range = buffer.range(rows);
-                }
-            }
-            for (range, buffer) in writes.iter_mut().zip(outputs) {
-                *range = buffer.range(rows);
-            }
-            let Views { reads, mut writes } = arena.views(&reads[..operands.len()], &writes[..outputs.len()]);
-            let operand = |i: usize| match operands.get(i) {
-                Some(Reading::Buffer(_, layout)) => Operand { source: Source::Slice(reads[i]), layout: *layout },
-                Some(Reading::Output(k)) => Operand { source: Source::Output(*k), layout: kernels::Layout::Full },
-                None => Operand { source: Source::Slice(&[]), layout: kernels::Layout::Full },
+            // Most regions are small, and what is not borrowed costs nothing.
+            let run = match (operands.len(), outputs.len()) {
+                (..=4, ..=2) => run_map::<T, 4, 2>,
+                (..=8, ..=4) => run_map::<T, 8, 4>,
+                _ => run_map::<T, MAX_READS, MAX_WRITES>,
             };
-            let list: [Operand<'_, T>; MAX_READS] = std::array::from_fn(operand);
-            kernels::map(pool, program, extent.at(rows), &list[..operands.len()], &mut writes[..outputs.len()]);
+            run(pool, arena, program, extent.at(rows), operands, outputs, rows);
         }
         Instruction::Pack { k, n, transposed, b, packed } => {
-            let Views { reads, writes } = arena.views(&[b.range(rows)], &[packed.range(rows)]);
-            let [packed, ..] = writes;
+            let Views { reads, writes: [packed] } = arena.views([b.range(rows)], [packed.range(rows)]);
             kernels::pack(pool, k.at(rows), *n, reads[0], *transposed, packed);
         }
         Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
             let dims = MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: *transpose_a };
-            let Views { reads, writes } = arena.views(&[a.range(rows), b.range(rows)], &[c.range(rows)]);
-            let [c, ..] = writes;
+            let Views { reads, writes: [c] } = arena.views([a.range(rows), b.range(rows)], [c.range(rows)]);
             let b = if *packed { Right::Packed(reads[1]) } else { Right::Rows(reads[1]) };
             kernels::matmul(pool, dims, reads[0], b, c, *accumulate);
         }
         Instruction::Reduce { kind, outer, axis, inner, x, y } => {
-            let Views { reads, writes } = arena.views(&[x.range(rows)], &[y.range(rows)]);
-            let [y, ..] = writes;
+            let Views { reads, writes: [y] } = arena.views([x.range(rows)], [y.range(rows)]);
             kernels::reduce(pool, *kind, outer.at(rows), axis.at(rows), *inner, reads[0], y);
         }
         Instruction::Copy { sizes, x, from, from_strides, y, to, to_strides } => {
@@ -213,18 +223,15 @@ fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction
             for (size, dim) in dims.iter_mut().zip(sizes.dims()) {
                 *size = if let crate::shape::Dim::Fixed(n) = dim { *n } else { rows };
             }
-            let Views { reads, writes } = arena.views(&[x.range(rows)], &[y.range(rows)]);
-            let [y, ..] = writes;
+            let Views { reads, writes: [y] } = arena.views([x.range(rows)], [y.range(rows)]);
             kernels::copy_strided(pool, &dims[..rank], reads[0], *from, from_strides, y, *to, to_strides);
         }
         Instruction::Gather { rows: table_rows, width, table, indices, y } => {
-            let Views { reads, writes } = arena.views(&[table.range(rows), indices.range(rows)], &[y.range(rows)]);
-            let [y, ..] = writes;
+            let Views { reads, writes: [y] } = arena.views([table.range(rows), indices.range(rows)], [y.range(rows)]);
             kernels::gather_rows(reads[0], *table_rows, *width, reads[1], y);
         }
         Instruction::OneHot { classes, indices, y } => {
-            let Views { reads, writes } = arena.views(&[indices.range(rows)], &[y.range(rows)]);
-            let [y, ..] = writes;
+            let Views { reads, writes: [y] } = arena.views([indices.range(rows)], [y.range(rows)]);
             kernels::one_hot(reads[0], *classes, y);
         }
         Instruction::Size { extent, y } => {
