@@ -160,6 +160,10 @@ fn what_is_remarkable_is_said_where_it_occurs_and_only_there() {
     );
     assert_eq!(said("sigmoid(x)", 12.0), ["sigmoid is saturated at x = 12: its derivative is only 6.144e-6."]);
     assert_eq!(said("sigmoid(x)", 100.0), ["sigmoid is saturated at x = 100: its derivative is only 3.72e-44."]);
+    for rounded in ["tanh(x)", "sigmoid(-20*x)"] {
+        let said = said(rounded, 40.0);
+        assert!(said[0].contains("is so flat at") && said[0].ends_with("that its derivative rounds to 0."), "{said:?}");
+    }
     assert_eq!(
         said("log(x)", -1.0),
         [
@@ -170,6 +174,11 @@ fn what_is_remarkable_is_said_where_it_occurs_and_only_there() {
     assert_eq!(said("1/x + x", 0.0), ["This is where infinity arises first: 1/0."]);
     assert_eq!(said("exp(x) - exp(x)", 1000.0), ["This is where infinity arises first: exp(1000)."]);
     assert!(said("sqrt(x)", 0.0).iter().any(|s| s.contains("stops being finite")), "{:?}", said("sqrt(x)", 0.0));
+    assert_eq!(said("x == 1", 1.0).last().unwrap(), "== jumps at x = 1: it has no derivative there.");
+    for choice in ["select(x > 2, x^2, x^3)", "select(x != x, 1, x)", "max(x, x)", "select(x - x, 1, x)"] {
+        let said = said(choice, 1.0);
+        assert!(!said.iter().any(|s| s.contains("kink") || s.contains("jumps")), "{choice}: {said:?}");
+    }
     for quiet in
         ["sigmoid(x)", "relu(x)", "x^2", "cos(x) + x", "log(x)", "sqrt(x)", "tanh(x)*x", "exp(-x)", "1/x", "x^3/100"]
     {

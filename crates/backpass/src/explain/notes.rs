@@ -42,9 +42,14 @@ pub(super) fn notes(explanation: &Explanation, names: &Names, id: NodeId, digits
         }
     }
     let is_finite = explanation.value(id).data().iter().all(|v| v.is_finite());
-    let is_constant = |arg: NodeId| matches!(explanation.graph().node(arg).op, Op::Constant(_));
-    let operands = node.args.iter().enumerate().filter(|(_, arg)| !is_constant(**arg)).map(|(operand, _)| operand);
-    for operand in operands.filter(|_| is_map(explanation.graph(), node)) {
+    for operand in (0..node.args.len()).filter(|_| is_map(explanation.graph(), node)) {
+        let arg = node.args[operand];
+        let is_constant = matches!(explanation.graph().node(arg).op, Op::Constant(_));
+        // A condition only tells zero from the rest: how it would move a little is no question.
+        let is_condition = matches!(node.op, Op::Select(_)) && operand == 0;
+        if is_constant || is_condition || node.args[..operand].contains(&arg) {
+            continue;
+        }
         match is_finite {
             true => notes.extend(elementwise(explanation, names, id, operand, digits)),
             false => notes.extend(undefined(explanation, names, id, operand, digits)),
@@ -97,7 +102,7 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
     let args: Vec<Array> = node.args.iter().map(|&a| explanation.value(a).broadcast_to(value.shape())).collect();
     let moved = |aside: &Array| {
         let operands: Vec<&Array> =
-            args.iter().enumerate().map(|(i, a)| if i == operand { aside } else { a }).collect();
+            args.iter().zip(&node.args).map(|(a, &arg)| if arg == node.args[operand] { aside } else { a }).collect();
         node.op.eval(&operands, value.shape())
     };
     let x = &args[operand];
@@ -116,8 +121,7 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
         // What rounding of the three values and of the moved operand can make of equal slopes.
         let noise = 64.0 * f64::EPSILON * (value.data()[i].abs() + steeper * x.data()[i].abs()) / h;
         if right.is_finite() && left.is_finite() && apart > 1e-3 * steeper && apart > noise + 1e-4 {
-            let jump = (above.data()[i] - below.data()[i]).abs() > 1e3 * h;
-            if jump {
+            if steeper > 1e3 {
                 jumps.push(i)
             } else {
                 kinks.push((i, left, right))
@@ -153,11 +157,16 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
         ));
     }
     if let Some(&i) = zeros.first() {
-        let why =
-            if is_choice { format!("{op} takes its other operand") } else { format!("{op} is flat at {}", at(i)) };
+        let why = match is_choice {
+            true => format!("{op} takes its other operand, its derivative is 0"),
+            false => flat_at(&node.op, &op, &at(i)),
+        };
+        let is_zero = if node.op.info().is_transcendental() { "rounds to 0" } else { "is 0" };
         notes.push(match value.len() {
-            1 => format!("Nothing flows back to {arg}: {why}, its derivative is 0."),
-            _ => format!("Nothing flows back to {arg}{}, where the derivative of {op} is 0.", of_all(zeros.len())),
+            1 => format!("Nothing flows back to {arg}: {why}."),
+            _ => {
+                format!("Nothing flows back to {arg}{}, where the derivative of {op} {is_zero}.", of_all(zeros.len()))
+            }
         });
     }
     if let Some(&(i, slope)) = flat.first() {
@@ -169,13 +178,21 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
     notes
 }
 
+/// Why the derivative of an activation is zero at `x`: a sigmoid or tanh only comes so near that rounding leaves nothing.
+fn flat_at(activation: &Op, written: &str, x: &str) -> String {
+    match activation.info().is_transcendental() {
+        true => format!("{written} is so flat at {x} that its derivative rounds to 0"),
+        false => format!("{written} is flat at {x}, its derivative is 0"),
+    }
+}
+
 /// The remark on one neuron whose activation `output` takes the sum `sum`.
 pub(super) fn unit_note(run: &Explanation, output: NodeId, unit: usize, sum: f64, digits: usize) -> Option<String> {
     let node = run.graph().node(output);
     let slope = run.rule(run.names(), output, 0).local?.data().get(unit).copied()?;
     let (op, sum) = (node.op.info().name, number(sum, digits));
     match slope.abs() {
-        0.0 => Some(format!("Nothing flows back through it: {op} is flat at {sum}, its derivative is 0.")),
+        0.0 => Some(format!("Nothing flows back through it: {}.", flat_at(&node.op, op, &sum))),
         slope if slope < FLAT => {
             Some(format!("{op} is saturated at {sum}: its derivative is only {}.", number(slope, digits)))
         }

@@ -70,6 +70,14 @@ pub struct Info {
     pub source: &'static str,
 }
 
+impl Info {
+    /// Whether the formula takes an exponential or its like: it costs more than arithmetic, and where the function levels
+    /// out it is never quite flat.
+    pub fn is_transcendental(&self) -> bool {
+        ["e^", "erf", "tanh", "ln"].iter().any(|function| self.formula.contains(function))
+    }
+}
+
 /// The derivative of a loss with respect to one operand.
 pub enum Cotangent<'b> {
     /// This value; it may be larger than the operand where the operand was broadcast, the driver sums it back.
