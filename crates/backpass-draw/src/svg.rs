@@ -81,10 +81,9 @@ pub fn svg(view: &View, options: &SvgOptions) -> String {
     }
     // Labels of straight lines stand above everything that they might touch.
     for route in layout.routes.iter().filter(|_| layout.columns) {
-        for label in &route.labels {
-            out.rect(&label.rect, 2.0, r#" class="page""#);
-            out.label(label, "", &anchor(route.link));
-        }
+        // The grounds of lines of text that follow each other overlap, so that no hair of the edge shows between them.
+        route.labels.iter().for_each(|label| out.rect(&label.rect.grown(0.5), 2.0, r#" class="page""#));
+        route.labels.iter().for_each(|label| out.label(label, "", &anchor(route.link)));
     }
     layout.frames.iter().for_each(|frame| out.label(&frame.title, "halo", ""));
     legend.write(&mut out, layout.h);

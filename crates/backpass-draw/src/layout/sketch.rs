@@ -172,8 +172,8 @@ fn neuron(node: &ViewNode, options: &SvgOptions, numbers: bool, detailed: bool) 
     }
     let side = if numbers { 60.0 } else { 32.0 };
     let room = side - 6.0;
-    let is_result = matches!(node.role, Role::Folded(_));
-    let label = number::typeset_symbol(if is_result { &node.name } else { &node.label });
+    let is_named = matches!(node.role, Role::Folded(_) | Role::Neuron);
+    let label = number::typeset_symbol(if is_named { &node.name } else { &node.label });
     let rounded = |value: f64, digits| {
         let text = number::typeset(&number::number(value, digits));
         Text { text, style: Style::Forward }

@@ -30,7 +30,12 @@ pub fn activation(activation: &Activation) -> Result<Chart, PlotError> {
     let formula = activation.op().map_or("x", |op| op.info().formula);
     let summary = activation.op().map_or("no activation", |op| op.info().summary);
     let mut chart = Chart::new(activation.to_string(), Axis::linear("x"), Axis::linear(""));
-    chart.subtitle = format!("y = {}, {summary}. {}", number::typeset(formula), curve.remarks(formula)?.join(" "));
+    let cost = match activation.op() {
+        None => "Costs nothing.",
+        Some(op) if op.info().is_transcendental() => "Costs an exponential or its like for every value.",
+        Some(_) => "Costs a comparison for every value.",
+    };
+    chart.subtitle = format!("y = {}, {summary}. {} {cost}", number::typeset(formula), curve.remarks()?.join(" "));
     for (values, name) in [(Which::Value, "y"), (Which::Slope, "dy/dx")] {
         let (line, jumps) = curve.line(values)?;
         let colour = values as usize;
@@ -136,7 +141,7 @@ impl Curves {
     }
 
     /// What is remarkable, in sentences.
-    fn remarks(&self, formula: &str) -> Result<Vec<String>, PlotError> {
+    fn remarks(&self) -> Result<Vec<String>, PlotError> {
         // Rounding brings halved intervals back to their places, and adding zero turns −0 into 0.
         let say = |value: f64| number::typeset(&number::number((value * 1e9).round() / 1e9 + 0.0, 3));
         let x = places();
@@ -186,11 +191,6 @@ impl Curves {
             };
             remarks.push(format!("Its largest slope is {}{at}.", say(largest)));
         }
-        remarks.push(match ["e^", "erf", "tanh", "ln"].iter().any(|costly| formula.contains(costly)) {
-            true => "Costs an exponential or its like for every value.".into(),
-            false if formula == "x" => "Costs nothing.".into(),
-            false => "Costs a comparison for every value.".into(),
-        });
         Ok(remarks)
     }
 }

@@ -76,11 +76,17 @@ pub fn neurons(landscape: &Landscape) -> Sheet {
         let mut chart = plane(landscape, neuron.name.clone());
         let layer = landscape.neurons.iter().filter(|other| other.layer == neuron.layer);
         chart.shades = bands(&neuron.output, extent(layer.map(|other| &other.output)), &one_sided(3));
-        let (low, high) = extent([&neuron.output]);
         let say = |v: f64| number::typeset(&number::number(v, 2));
         let line = contours(&neuron.sum, 0.0);
         let beyond = if line.is_empty() { ", no line here" } else { "" };
-        chart.subtitle = format!("from {} to {}{beyond}", say(low), say(high));
+        let first = neuron.output.values.first().copied().unwrap_or(f64::NAN);
+        chart.subtitle = match neuron.output.values.iter().all(|&v| v == first) {
+            true => format!("{} everywhere{beyond}", say(first)),
+            false => {
+                let (low, high) = extent([&neuron.output]);
+                format!("from {} to {}{beyond}", say(low), say(high))
+            }
+        };
         chart.series.push(Series::curve("", joined(&line)).in_ink());
         chart
     };

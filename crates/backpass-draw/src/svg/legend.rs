@@ -63,7 +63,8 @@ pub(super) fn legend(layout: &Layout, view: &View, options: &SvgOptions) -> Lege
         parts.push((Sample::Text("forward", "1"), "value, forward"));
         parts.push((Sample::Text("backward", arrow), "gradient, backward"));
     }
-    if shown(Style::Local) {
+    // What a neuron shows says itself what it is: sigmoid′(0.1) = 0.2494.
+    if shown(Style::Local) && !layout.columns {
         parts.push((Sample::Text("local", "∂ 1"), "local derivative"));
     }
     let mut legend = Legend::default();
