@@ -9,6 +9,8 @@ use crate::font;
 
 /// Wider or higher pictures are refused: their pixels alone would take a gigabyte.
 const LARGEST: f32 = 16_384.0;
+/// The pixels of a picture whose size nobody asked for.
+const AT_ONCE: f32 = 24e6;
 
 /// Why a PNG cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +48,11 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
 pub fn png(svg: &str, width: Option<u32>, scale: f32) -> Result<Vec<u8>, PngError> {
     let options = usvg::Options { fontdb: FONTS.clone(), font_family: "DejaVu Sans".into(), ..Default::default() };
     let tree = usvg::Tree::from_str(svg, &options)?;
-    // Without a width asked for, a large picture is made as large as it can be.
-    let largest = LARGEST / tree.size().width().max(tree.size().height());
-    let scale =
-        width.map_or(if scale > largest { largest } else { scale }, |pixels| pixels as f32 / tree.size().width());
-    let (width, height) = ((tree.size().width() * scale).round(), (tree.size().height() * scale).round().max(1.0));
+    // Without a width asked for, a large picture is made as large as programs open it at once.
+    let (wide, high) = (tree.size().width(), tree.size().height());
+    let largest = (LARGEST / wide.max(high)).min((AT_ONCE / (wide * high)).sqrt());
+    let scale = width.map_or(if scale > largest { largest } else { scale }, |pixels| pixels as f32 / wide);
+    let (width, height) = ((wide * scale).round(), (high * scale).round().max(1.0));
     let too_large = || PngError::Size { width, height };
     if !(1.0..=LARGEST).contains(&width) || height > LARGEST {
         return Err(too_large());

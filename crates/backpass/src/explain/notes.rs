@@ -159,7 +159,7 @@ fn elementwise(explanation: &Explanation, names: &Names, id: NodeId, operand: us
     if let Some(&i) = zeros.first() {
         let why = match is_choice {
             true => format!("{op} takes its other operand, its derivative is 0"),
-            false => flat_at(&node.op, &op, &at(i)),
+            false => flat_at(&node.op, op, &at(i)),
         };
         let is_zero = if node.op.info().is_transcendental() { "rounds to 0" } else { "is 0" };
         notes.push(match value.len() {
