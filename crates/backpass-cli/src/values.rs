@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use backpass::array::Array;
-use backpass::text::constant;
+use backpass::interpret::constant;
 use npyz::NpyFile;
 
 use crate::exit::{Exit, Failure};

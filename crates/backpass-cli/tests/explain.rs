@@ -231,6 +231,14 @@ fn a_models_row_shows_what_predict_computes() {
         assert_eq!(output["value"].as_f64(), Some(logit));
         assert_eq!(neurons["gradients"], document["gradients"]);
     }
+    // Operator by operator the encoder is one node, unless asked for.
+    let nodes = |more: &[&str]| {
+        let arguments = [&["explain", "m.backpass", "--data", "moons.csv", "--level", "operator"][..], more].concat();
+        json(&folder, &arguments)["nodes"].as_array().unwrap().clone()
+    };
+    let (folded, open) = (nodes(&[]), nodes(&["--open", "encoder"]));
+    assert!(folded.iter().any(|n| n["name"] == "encoder") && open.iter().all(|n| n["name"] != "encoder"));
+    assert!(folded.len() + 10 < open.len(), "{} and {}", folded.len(), open.len());
     folder.ok("explain m.backpass --data moons.csv --focus hidden1[2] --level operator -o microscope.svg");
     folder.ok("explain m.backpass --data moons.csv --focus hidden1[2]");
     for level in ["neuron", "layer", "network", "operator"] {

@@ -2,10 +2,11 @@
 
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
+use backpass::interpret::constant;
 use backpass::nn::Network;
 use backpass::ops::Op;
 use backpass::shape::Shape;
-use backpass::text::{add_expression, constant, free_names};
+use backpass::text::{add_expression, free_names};
 use backpass::train::{Dataset, TrainOptions, covariance};
 use serde::{Deserialize, Serialize};
 

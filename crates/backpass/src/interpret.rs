@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use backpass_kernels::Real;
 
 use crate::array::Array;
+use crate::builder::Builder;
 use crate::graph::{Graph, NodeId};
 use crate::ops::Op;
 use crate::shape::{Dim, Shape};
 use crate::suggest::closest;
+use crate::text::{ParseErrors, add_expression, refusal};
 
 /// Why a graph could not be interpreted.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -97,6 +99,15 @@ impl Trace {
 /// Computes every node of `graph` from named values for its inputs and parameters.
 pub fn interpret(graph: &Graph, values: &[(&str, &Array)]) -> Result<Trace, InterpretError> {
     interpret_with(graph, values, |v| v)
+}
+
+/// Reads a constant, an expression without names: `pi/4`, `[[1, 2], [3, 4]]`.
+pub fn constant(source: &str) -> Result<Array, ParseErrors> {
+    let builder = Builder::new();
+    let id = add_expression(&builder, source, &[])?.id();
+    let graph = builder.finish().map_err(|errors| refusal(source, errors))?;
+    let trace = interpret(&graph, &[]).map_err(|error| refusal(source, error))?;
+    Ok(trace.value(id).clone())
 }
 
 /// As [`interpret`], rounding every element to `T` after each node: overflow happens where it does in `T`.

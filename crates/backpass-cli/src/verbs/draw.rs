@@ -147,7 +147,7 @@ impl Draw {
             };
             neurons(Source::Graph(graph, Some(&model.network.weights)), &options).map_err(Failure::usage)?
         } else {
-            structure(&model.graph(None)?, &self.detail.folding(level))
+            structure(&model.graph(None)?, &self.detail.of_model(level).folding(level))
         };
         view.title = path.to_string();
         Ok(view)
@@ -176,12 +176,13 @@ impl Draw {
             let names: Vec<String> =
                 models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
             let parts: Vec<_> = models.iter().map(|(_, model)| model.only_in_training()).collect();
-            let trainings = names.iter().zip(&models).zip(&parts).map(|((name, (_, model)), only_in_training)| Training {
-                name,
-                history: &model.history,
-                kept: (models.len() == 1).then_some(model.manifest.best_epoch),
-                only_in_training,
-            });
+            let trainings =
+                names.iter().zip(&models).zip(&parts).map(|((name, (_, model)), only_in_training)| Training {
+                    name,
+                    history: &model.history,
+                    kept: (models.len() == 1).then_some(model.manifest.best_epoch),
+                    only_in_training,
+                });
             let trainings: Vec<Training<'_>> = trainings.collect();
             return self.chart(&learning_curves(&trainings));
         }

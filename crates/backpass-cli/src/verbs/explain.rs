@@ -92,7 +92,7 @@ pub struct Detail {
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub fold: Vec<String>,
 
-    /// Scopes to show open all the same
+    /// Scopes to show open all the same, such as the encoder of a model
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub open: Vec<String>,
 
@@ -134,6 +134,15 @@ impl Detail {
             )));
         }
         Ok(level)
+    }
+
+    /// The detail of a whole model: operator by operator its encoder stays folded, unless scopes are named.
+    pub fn of_model(&self, level: Level) -> Detail {
+        let mut detail = self.clone();
+        if level == Level::Operator && self.fold.is_empty() && self.open.is_empty() {
+            detail.fold.push("encoder".to_string());
+        }
+        detail
     }
 
     /// What the graph view folds at a level.
@@ -294,8 +303,7 @@ impl Explain {
             (Level::Operator, Some(focus)) => {
                 let (layer, unit) = neuron(focus)?;
                 let terms = usize::from(self.detail.units);
-                microscope =
-                    explanation.microscope(layer, unit, terms, &inputs).map_err(Failure::usage)?;
+                microscope = explanation.microscope(layer, unit, terms, &inputs).map_err(Failure::usage)?;
                 shown = &microscope;
                 let mut view = shown.view(&Folding::at(Level::Operator), digits);
                 view.notes
@@ -303,7 +311,7 @@ impl Explain {
                 view
             }
             (_, Some(_)) => return Err(Failure::usage("--focus goes with --level neuron or --level operator")),
-            (level, None) => explanation.view(&self.detail.folding(level), digits),
+            (level, None) => explanation.view(&self.detail.of_model(level).folding(level), digits),
         };
         view.title = format!("{}, row {} of {}", self.subject, self.row, data.display());
         view.notes

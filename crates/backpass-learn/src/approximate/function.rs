@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use backpass::graph::Graph;
+use backpass::interpret::constant;
 use backpass::interpret::interpret;
 use backpass::passes::PASSES;
 use backpass::suggest::closest;
-use backpass::text::{constant, parse_expression};
+use backpass::text::parse_expression;
 use backpass::{Array, Builder, NodeId, Shape, autodiff};
 
 use super::ApproximateError;

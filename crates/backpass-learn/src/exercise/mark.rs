@@ -1,7 +1,7 @@
 //! Marking what a student answers.
 
 use backpass::Array;
-use backpass::text::constant;
+use backpass::interpret::constant;
 
 use super::{Answer, Exercise, differ, distance, largest};
 

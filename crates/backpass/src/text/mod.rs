@@ -33,10 +33,8 @@ mod resolver;
 pub use diagnostic::{ParseError, ParseErrors, Span};
 pub use printer::{expression, operation};
 
-use crate::array::Array;
 use crate::builder::{Builder, Expr};
 use crate::graph::Graph;
-use crate::interpret::interpret;
 use crate::shape::Shape;
 use parser::{Action, Content, Kind, Program};
 use resolver::Resolver;
@@ -96,16 +94,6 @@ pub fn add_expression<'b>(
     value.ok_or_else(|| single(everything(source)))
 }
 
-/// Reads a constant, an expression without names: `pi/4`, `[[1, 2], [3, 4]]`.
-pub fn constant(source: &str) -> Result<Array, ParseErrors> {
-    let wrong = |message: String| ParseErrors::new(source, vec![ParseError::new(everything(source), message)]);
-    let builder = Builder::new();
-    let id = add_expression(&builder, source, &[])?.id();
-    let graph = builder.finish().map_err(|errors| wrong(errors.to_string()))?;
-    let trace = interpret(&graph, &[]).map_err(|error| wrong(error.to_string()))?;
-    Ok(trace.value(id).clone())
-}
-
 /// The names that a text uses and does not define, each once, in the order of their first use.
 pub fn free_names(source: &str) -> Result<Vec<String>, ParseErrors> {
     let program = read(source)?;
@@ -134,6 +122,11 @@ fn read(source: &str) -> Result<Program, ParseErrors> {
 fn finish(source: &str, mut errors: Vec<ParseError>) -> Result<(), ParseErrors> {
     errors.sort_by_key(|error| error.span.start);
     if errors.is_empty() { Ok(()) } else { Err(ParseErrors::new(source, errors)) }
+}
+
+/// What is wrong with a text as a whole.
+pub(crate) fn refusal(source: &str, message: impl ToString) -> ParseErrors {
+    ParseErrors::new(source, vec![ParseError::new(everything(source), message.to_string())])
 }
 
 fn everything(source: &str) -> Span {
