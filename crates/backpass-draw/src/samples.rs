@@ -22,18 +22,7 @@ pub fn node(id: &str, label: &str, role: Role) -> ViewNode {
 }
 
 pub fn edge(from: usize, to: usize, operand: usize) -> ViewEdge {
-    ViewEdge {
-        from,
-        to,
-        operand,
-        ordered: false,
-        weight: None,
-        weight_name: String::new(),
-        value: None,
-        rule: String::new(),
-        local: None,
-        gradient: None,
-    }
+    ViewEdge { from, to, operand, ..ViewEdge::default() }
 }
 
 /// sigmoid(w1*x + w2*y + b) at x = 1, y = −2, w1 = 0.5, w2 = 0.25, b = 0.1.

@@ -63,15 +63,15 @@ impl Isa {
     }
 }
 
-/// A computation that is compiled for each instruction set. `run` and all that it calls in its
+/// A computation that is compiled for each instruction set, whose registers it may use. `run` and all that it calls in its
 /// loops must be `#[inline(always)]`, or they are compiled for the baseline.
-pub(crate) trait Task {
-    fn run(self);
+pub(crate) trait Task<T> {
+    fn run<S: Simd<Element = T>>(self);
 }
 
-/// Runs a task with the current instruction set.
+/// Runs a task with the registers of the current instruction set.
 #[inline]
-pub(crate) fn dispatch(task: impl Task) {
+pub(crate) fn dispatch<T: Real>(task: impl Task<T>) {
     match Isa::current() {
         // SAFETY: `current` is never more than the machine has.
         #[cfg(target_arch = "x86_64")]
@@ -79,49 +79,18 @@ pub(crate) fn dispatch(task: impl Task) {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2(task) },
-        _ => task.run(),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2(task: impl Task) {
-    task.run();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn avx512(task: impl Task) {
-    task.run();
-}
-
-/// A computation in vector registers, compiled for each instruction set; see [`Task`].
-pub(crate) trait VectorTask<T> {
-    fn run<S: Simd<Element = T>>(self);
-}
-
-/// Runs a task with the registers of the current instruction set.
-#[inline]
-pub(crate) fn dispatch_vectors<T: Real>(task: impl VectorTask<T>) {
-    match Isa::current() {
-        // SAFETY: `current` is never more than the machine has.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { avx512_vectors(task) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2_vectors(task) },
         _ => task.run::<T::Portable>(),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2_vectors<T: Real>(task: impl VectorTask<T>) {
+fn avx2<T: Real>(task: impl Task<T>) {
     task.run::<T::Avx2>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn avx512_vectors<T: Real>(task: impl VectorTask<T>) {
+fn avx512<T: Real>(task: impl Task<T>) {
     task.run::<T::Avx512>();
 }

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::fused::Fused;
-use crate::isa::VectorTask;
+use crate::isa::Task;
 use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
 use crate::shards::Shards;
 use crate::simd::Simd;
@@ -137,7 +137,7 @@ pub struct Part<'a, T> {
     range: Range<usize>,
 }
 
-impl<T: Real> VectorTask<T> for Part<'_, T> {
+impl<T: Real> Task<T> for Part<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let mut memory = Memory::<T>([const { MaybeUninit::uninit() }; (SPARE + MAX_REGISTERS) * BLOCK / CHUNK]);

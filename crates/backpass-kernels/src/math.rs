@@ -11,7 +11,7 @@
 
 pub(crate) use sealed::Math;
 
-use crate::isa::{dispatch, dispatch_vectors};
+use crate::isa::dispatch;
 use crate::map::Part;
 use crate::peak::MultiplyAdds;
 use crate::product::{Block, Pack};
@@ -129,15 +129,15 @@ macro_rules! common {
         }
 
         fn run_block(task: Block<'_, $t>) {
-            dispatch_vectors(task);
+            dispatch(task);
         }
 
         fn run_pack(task: Pack<'_, $t>) {
-            dispatch_vectors(task);
+            dispatch(task);
         }
 
         fn run_map(task: Part<'_, $t>) {
-            dispatch_vectors(task);
+            dispatch(task);
         }
 
         fn run_reduce(task: reduce::Part<'_, $t>) {
@@ -145,7 +145,7 @@ macro_rules! common {
         }
 
         fn run_multiply_adds(task: MultiplyAdds<'_, $t>) {
-            dispatch_vectors(task);
+            dispatch(task);
         }
 
         #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::isa::VectorTask;
+use crate::isa::Task;
 use crate::shards::Shards;
 use crate::simd::Simd;
 use crate::{Pool, Real};
@@ -31,7 +31,7 @@ pub struct MultiplyAdds<'a, T> {
     element: T,
 }
 
-impl<T: Real> VectorTask<T> for MultiplyAdds<'_, T> {
+impl<T: Real> Task<T> for MultiplyAdds<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         // SAFETY: registers only.

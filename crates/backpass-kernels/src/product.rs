@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::Real;
-use crate::isa::VectorTask;
+use crate::isa::Task;
 use crate::simd::Simd;
 
 /// The columns of a packed panel; the last one has a multiple of `UNIT`.
@@ -125,7 +125,7 @@ pub struct Block<'a, T> {
     pub accumulate: bool,
 }
 
-impl<T: Real> VectorTask<T> for Block<'_, T> {
+impl<T: Real> Task<T> for Block<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let Block { rows, columns, a, .. } = &self;
@@ -236,7 +236,7 @@ pub struct Pack<'a, T> {
     pub panels: Range<usize>,
 }
 
-impl<T: Real> VectorTask<T> for Pack<'_, T> {
+impl<T: Real> Task<T> for Pack<'_, T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let Pack { k, n, .. } = self;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::isa::Task;
 use crate::map::max;
 use crate::shards::Shards;
+use crate::simd::Simd;
 use crate::{Pool, Real, math};
 
 /// How the elements along an axis become one.
@@ -100,9 +101,9 @@ pub struct Part<'a, T> {
     strips: Range<usize>,
 }
 
-impl<T: Real> Task for Part<'_, T> {
+impl<T: Real> Task<T> for Part<'_, T> {
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd<Element = T>>(self) {
         let Self { kind, axis, .. } = self;
         let count = T::from_f64(axis as f64);
         let mut tile = [[T::ZERO; WIDTH]; SHORT];

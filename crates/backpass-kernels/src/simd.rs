@@ -7,7 +7,7 @@ use crate::product::{Panel, Tile, tile};
 /// # Safety
 ///
 /// Methods must run on a machine with the instruction set, and pointers must be good for as many elements as they say.
-/// All that calls them must be `#[inline(always)]` up to [`dispatch_vectors`](crate::isa::dispatch_vectors).
+/// All that calls them must be `#[inline(always)]` up to [`dispatch`](crate::isa::dispatch).
 pub unsafe trait Simd {
     /// The element.
     type Element: Copy;

@@ -113,7 +113,7 @@ impl Unit {
 }
 
 /// One edge of a view: what `to` takes from `from`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ViewEdge {
     /// The node that gives, an index.
     pub from: usize,

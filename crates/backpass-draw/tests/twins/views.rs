@@ -23,18 +23,7 @@ pub fn node(name: &str, label: &str, role: Role, value: Option<Array>, gradient:
 }
 
 pub fn edge(from: usize, to: usize, operand: usize) -> ViewEdge {
-    ViewEdge {
-        from,
-        to,
-        operand,
-        ordered: false,
-        weight: None,
-        weight_name: String::new(),
-        value: None,
-        rule: String::new(),
-        local: None,
-        gradient: None,
-    }
+    ViewEdge { from, to, operand, ..ViewEdge::default() }
 }
 
 fn step(pass: Pass, node: usize, edges: &[usize], text: &str) -> Step {

@@ -27,18 +27,7 @@ pub(super) fn with_arrays(view: View) -> View {
                     ViewNode { id, label: node.name.clone(), role: Role::Array, formula: String::new(), ..node };
                 let from = result.nodes.len();
                 result.nodes.extend([operator, array]);
-                result.edges.push(ViewEdge {
-                    from,
-                    to: from + 1,
-                    operand: 0,
-                    ordered: false,
-                    weight: None,
-                    weight_name: String::new(),
-                    value: None,
-                    rule: String::new(),
-                    local: None,
-                    gradient: None,
-                });
+                result.edges.push(ViewEdge { from, to: from + 1, ..ViewEdge::default() });
             }
             _ => result.nodes.push(node),
         }
