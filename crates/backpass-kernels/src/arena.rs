@@ -1,6 +1,6 @@
 //! One aligned allocation from which many slices are borrowed at once.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 use std::fmt;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -13,6 +13,8 @@ pub const MAX_READS: usize = 16;
 pub const MAX_WRITES: usize = 8;
 
 const ALIGN: usize = 64;
+/// Larger arenas begin at a multiple of this.
+const HUGE_PAGE: usize = 1 << 21;
 
 /// A zeroed, 64-byte-aligned allocation of fixed length.
 pub struct Arena<T> {
@@ -61,7 +63,12 @@ impl<T: Real> Arena<T> {
             NonNull::dangling()
         } else {
             // SAFETY: the layout is not empty.
-            NonNull::new(unsafe { alloc_zeroed(layout) }.cast()).ok_or(error)?
+            let start = NonNull::new(unsafe { alloc(layout) }).ok_or(error)?;
+            // Before the first touch, which is when the system chooses the pages.
+            huge_pages(start, layout.size());
+            // SAFETY: just allocated.
+            unsafe { start.write_bytes(0, layout.size()) };
+            start.cast()
         };
         Ok(Self { start, len })
     }
@@ -143,7 +150,20 @@ impl<T> fmt::Debug for Arena<T> {
 }
 
 fn layout<T>(len: usize) -> Option<Layout> {
-    Layout::array::<T>(len).ok()?.align_to(ALIGN).ok()
+    let layout = Layout::array::<T>(len).ok()?;
+    layout.align_to(if layout.size() < HUGE_PAGE { ALIGN } else { HUGE_PAGE }).ok()
+}
+
+/// Asks the system for pages of 2 MiB, so that addresses of large matrices are found without walks through page tables.
+/// It is a wish: where it is not granted nothing changes but time.
+fn huge_pages(start: NonNull<u8>, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    if bytes >= HUGE_PAGE {
+        // SAFETY: the range is ours, and the advice changes no contents.
+        unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, bytes);
 }
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
