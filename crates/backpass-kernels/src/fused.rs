@@ -6,13 +6,17 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
+use crate::Real;
 use crate::map::{CHUNK, Lane, To};
 use crate::program::{Action, Arg, Binary, Instruction, Unary};
 use crate::simd::Simd;
-use crate::{MAX_READS, MAX_WRITES, Real};
 
 /// The most constants of one pattern.
 const CONSTANTS: usize = 4;
+/// The most operands of one pattern.
+pub(crate) const FUSED_READS: usize = 8;
+/// The most outputs of one pattern.
+pub(crate) const FUSED_WRITES: usize = 4;
 
 /// Something to compute with.
 trait Numbers {
@@ -103,8 +107,8 @@ macro_rules! fused {
             #[inline(always)]
             pub(crate) unsafe fn run<S: Simd>(
                 &self,
-                lanes: &[Lane<S::Element>; MAX_READS],
-                to: &[To<S::Element>; MAX_WRITES],
+                lanes: &[Lane<S::Element>; FUSED_READS],
+                to: &[To<S::Element>; FUSED_WRITES],
             )
             where
                 S::Element: Real,
@@ -140,9 +144,9 @@ fn symbols<const N: usize>(of: impl Fn(usize) -> Symbol) -> [Symbol; N] {
 /// As for [`Fused::run`].
 #[inline(always)]
 unsafe fn pass<S: Simd, const X: usize, const C: usize, const Y: usize>(
-    lanes: &[Lane<S::Element>; MAX_READS],
+    lanes: &[Lane<S::Element>; FUSED_READS],
     constants: &[f64; CONSTANTS],
-    to: &[To<S::Element>; MAX_WRITES],
+    to: &[To<S::Element>; FUSED_WRITES],
     f: impl Fn([S::Vector; X], [S::Vector; C]) -> [S::Vector; Y],
 ) where
     S::Element: Real,
@@ -343,7 +347,7 @@ impl Program {
         if pattern.steps.len() != self.steps.len() || pattern.outputs.len() != self.outputs.len() {
             return None;
         }
-        let mut operands = [None; MAX_READS];
+        let mut operands = [None; FUSED_READS];
         let mut constants = [None; CONSTANTS];
         let mut open: Vec<(Symbol, Value)> =
             pattern.outputs.iter().copied().zip(self.outputs.iter().copied()).collect();

@@ -6,6 +6,7 @@
 //! fused multiply-adds.
 
 mod arena;
+mod command;
 mod copy;
 mod fused;
 mod index;
@@ -20,10 +21,12 @@ mod product;
 mod program;
 mod real;
 mod reduce;
+mod sequence;
 mod shards;
 mod simd;
 
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
+pub use command::{Buffer, Chain, Command, Extent, Reading};
 pub use copy::{MAX_DIMS, copy_strided};
 pub use index::{gather_rows, one_hot};
 pub use isa::Isa;
@@ -33,3 +36,4 @@ pub use pool::Pool;
 pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unary};
 pub use real::Real;
 pub use reduce::{Reduce, reduce};
+pub use sequence::{Sequence, SequenceError};

@@ -3,12 +3,11 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::fused::Fused;
+use crate::fused::{FUSED_READS, FUSED_WRITES, Fused};
 use crate::isa::Task;
 use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
-use crate::shards::Shards;
 use crate::simd::Simd;
-use crate::{MAX_READS, MAX_WRITES, Pool, Real, math, philox};
+use crate::{MAX_WRITES, Pool, Real, math, philox};
 
 /// Elements that are computed together: the loops over them have no remainder.
 pub(crate) const CHUNK: usize = 16;
@@ -55,6 +54,15 @@ pub struct Operand<'a, T> {
     pub layout: Layout,
 }
 
+/// Where an operand begins, and how it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<T> {
+    pub start: *const T,
+    pub layout: Layout,
+    /// Whether it is an output, before it is overwritten.
+    pub in_place: bool,
+}
+
 /// Runs `program` on every one of `len` elements: `outputs[k][i]` becomes the value of
 /// `program.outputs[k]` for element i.
 ///
@@ -70,20 +78,40 @@ pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Oper
     if len == 0 {
         return;
     }
-    let count = outputs.len();
-    let mut slices = outputs.iter_mut();
-    let outputs: [Shards<'_, T>; MAX_WRITES] =
-        std::array::from_fn(|_| Shards::new(slices.next().map_or(&mut [], |slice| slice)));
-    let part = |range: Range<usize>| {
-        T::run_map(Part { program, operands, outputs: &outputs[..count], range });
+    let list: Vec<*mut T> = outputs.iter_mut().map(|output| output.as_mut_ptr()).collect();
+    let input = |operand: &Operand<'_, T>| match operand.source {
+        Source::Slice(x) => Input { start: x.as_ptr(), layout: operand.layout, in_place: false },
+        Source::Output(k) => Input { start: list[k].cast_const(), layout: operand.layout, in_place: true },
     };
+    let inputs: Vec<Input<T>> = operands.iter().map(input).collect();
+    let job = Job { program, inputs: &inputs, outputs: &list };
     let size = (PART / program.cost().max(1)).next_multiple_of(BLOCK);
-    if len < 2 * size {
-        part(0..len);
-    } else {
-        pool.run(len.div_ceil(size), &|i| {
-            part(i * size..len.min((i + 1) * size));
-        });
+    pool.run(len.div_ceil(size), &|i| {
+        // SAFETY: `check` has made sure of the lengths, and the parts' ranges are disjoint.
+        unsafe { job.run(i * size..len.min((i + 1) * size)) };
+    });
+}
+
+/// A program with what it reads and writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a, T> {
+    pub program: &'a Program,
+    pub inputs: &'a [Input<T>],
+    pub outputs: &'a [*mut T],
+}
+
+// SAFETY: whoever runs a job promises that parts touch disjoint elements of the outputs.
+unsafe impl<T: Sync> Sync for Job<'_, T> {}
+
+impl<T: Real> Job<'_, T> {
+    /// Runs the program on some elements.
+    ///
+    /// # Safety
+    ///
+    /// Inputs and outputs are good for these elements in their layouts, nobody else writes what is read here, or touches
+    /// these elements of the outputs.
+    pub(crate) unsafe fn run(self, range: Range<usize>) {
+        T::run_map(Part { job: self, range });
     }
 }
 
@@ -131,9 +159,7 @@ pub(crate) struct To<T> {
 
 /// Some of the elements of a map.
 pub struct Part<'a, T> {
-    program: &'a Program,
-    operands: &'a [Operand<'a, T>],
-    outputs: &'a [Shards<'a, T>],
+    job: Job<'a, T>,
     range: Range<usize>,
 }
 
@@ -147,20 +173,20 @@ impl<T: Real> Task<T> for Part<'_, T> {
         // written at once.
         let mut spare = block_at(SPARE - 1);
         let mut registers: [*mut Chunk<T>; MAX_REGISTERS] = std::array::from_fn(|i| block_at(SPARE + i));
-        let mut rows = [None; MAX_READS];
+        let mut rows = [None; FUSED_READS];
         let mut start = self.range.start;
         while start < self.range.end {
             // Whole chunks first; what is left of the last one is copied into a whole one.
             let left = self.range.end - start;
             let len = if left < CHUNK { left } else { BLOCK.min(left - left % CHUNK) };
             let block = start..start + len;
-            if let Some(fused) = self.program.fused() {
+            if let Some(fused) = self.job.program.fused() {
                 // SAFETY: no registers are in use, so all blocks are free.
                 unsafe { self.pass::<S>(fused, &block, block_at, &mut rows) };
                 start += len;
                 continue;
             }
-            for instruction in self.program.instructions() {
+            for instruction in self.job.program.instructions() {
                 let to = To { start: spare, len };
                 // SAFETY: registers are written before they are read, each argument has its own block of scratch, and
                 // nothing else points to the spare block.
@@ -187,16 +213,16 @@ impl<T: Real> Task<T> for Part<'_, T> {
                 }
                 std::mem::swap(&mut spare, &mut registers[usize::from(instruction.to)]);
             }
-            for (&arg, output) in self.program.outputs().iter().zip(self.outputs) {
+            for (&arg, output) in self.job.program.outputs().iter().zip(self.job.outputs) {
                 if let Arg::Operand(i) = arg
-                    && let Source::Output(_) = self.operands[usize::from(i)].source
+                    && self.job.inputs[usize::from(i)].in_place
                 {
                     continue; // It keeps its old value.
                 }
                 // SAFETY: as above; the parts' ranges are disjoint, and nothing borrowed from this output is in use.
                 unsafe {
                     let value = self.fetch(arg, &block, &registers, block_at(0));
-                    let to = output.write(block.clone());
+                    let to = std::slice::from_raw_parts_mut(output.add(start), len);
                     let (whole, rest) = to.as_chunks_mut::<CHUNK>();
                     for (i, to) in whole.iter_mut().enumerate() {
                         *to = *value.start.add(i * value.step);
@@ -222,7 +248,7 @@ impl<T: Real> Part<'_, T> {
         fused: &Fused,
         block: &Range<usize>,
         block_at: impl Fn(usize) -> *mut Chunk<T>,
-        rows: &mut [Option<usize>; MAX_READS],
+        rows: &mut [Option<usize>; FUSED_READS],
     ) {
         let len = block.len();
         let broken = !len.is_multiple_of(CHUNK);
@@ -230,9 +256,9 @@ impl<T: Real> Part<'_, T> {
         // whole chunks unless they are broken.
         unsafe {
             let nothing = Lane { start: std::ptr::null(), step: 0 };
-            let mut lanes = [nothing; MAX_READS];
+            let mut lanes = [nothing; FUSED_READS];
             for (i, (lane, &operand)) in lanes.iter_mut().zip(&fused.operands).enumerate() {
-                let Operand { layout, .. } = self.operands[usize::from(operand)];
+                let Input { layout, .. } = self.job.inputs[usize::from(operand)];
                 let first = if let Layout::Row(period) = layout { Some(block.start % period) } else { None };
                 *lane = match rows[i] {
                     Some(_) if rows[i] == first => Lane { start: block_at(i), step: 1 },
@@ -240,14 +266,14 @@ impl<T: Real> Part<'_, T> {
                 };
                 rows[i] = first.filter(|_| lane.start == block_at(i).cast_const());
             }
-            let mut to = [To { start: std::ptr::null_mut(), len: 0 }; MAX_WRITES];
-            for (k, (to, output)) in to.iter_mut().zip(self.outputs).enumerate() {
-                let direct = output.as_ptr().add(block.start).cast();
-                *to = To { start: if broken { block_at(MAX_WRITES + k) } else { direct }, len };
+            let mut to = [To { start: std::ptr::null_mut(), len: 0 }; FUSED_WRITES];
+            for (k, (to, output)) in to.iter_mut().zip(self.job.outputs).enumerate() {
+                let direct = output.add(block.start).cast();
+                *to = To { start: if broken { block_at(FUSED_READS + k) } else { direct }, len };
             }
             fused.run::<S>(&lanes, &to);
-            for (to, output) in to.iter().zip(self.outputs).filter(|_| broken) {
-                output.write(block.clone()).copy_from_slice(&(&*to.start)[..len]);
+            for (to, output) in to.iter().zip(self.job.outputs).filter(|_| broken) {
+                std::ptr::copy_nonoverlapping(to.start.cast(), output.add(block.start), len);
             }
         }
     }
@@ -280,7 +306,7 @@ impl<T: Real> Part<'_, T> {
     #[inline(always)]
     unsafe fn operand(&self, i: usize, block: &Range<usize>, scratch: *mut Chunk<T>) -> Lane<T> {
         let (len, chunks) = (block.len(), block.len().div_ceil(CHUNK));
-        let Operand { source, layout } = &self.operands[i];
+        let Input { start: x, layout, .. } = self.job.inputs[i];
         // SAFETY: the caller's promise; a number may hold any bits, and all are set before they are read.
         let clean = || unsafe {
             let first = if len.is_multiple_of(CHUNK) { chunks } else { chunks - 1 };
@@ -288,43 +314,40 @@ impl<T: Real> Part<'_, T> {
             std::slice::from_raw_parts_mut(scratch.cast::<T>(), len)
         };
         let in_scratch = Lane { start: scratch.cast_const(), step: 1 };
-        let x = match (source, *layout) {
-            // SAFETY: the caller's promise.
-            (Source::Slice(x), Layout::Scalar) => return unsafe { all(x[0], scratch) },
-            (Source::Slice(x), Layout::Full) => &x[block.clone()],
-            // SAFETY: only this part touches the range, and it writes it after its last use.
-            (Source::Output(k), _) => unsafe { self.outputs[*k].read(block.clone()) },
-            (Source::Slice(x), Layout::Row(_)) => {
-                let first = block.start % x.len();
-                match x.get(first..first + len) {
-                    Some(x) => x,
-                    None => {
-                        repeat_row(x, first, clean());
-                        return in_scratch;
+        // SAFETY: the job is good for these elements.
+        unsafe {
+            match layout {
+                Layout::Scalar => all(*x, scratch),
+                Layout::Full if len.is_multiple_of(CHUNK) => Lane { start: x.add(block.start).cast(), step: 1 },
+                Layout::Full => {
+                    clean().copy_from_slice(std::slice::from_raw_parts(x.add(block.start), len));
+                    in_scratch
+                }
+                Layout::Row(period) => {
+                    let first = block.start % period;
+                    if first + len <= period && len.is_multiple_of(CHUNK) {
+                        return Lane { start: x.add(first).cast(), step: 1 };
                     }
+                    repeat_row(std::slice::from_raw_parts(x, period), first, clean());
+                    in_scratch
+                }
+                Layout::Column(repeat) => {
+                    let i = block.start / repeat;
+                    if block.end <= (i + 1) * repeat {
+                        return all(*x.add(i), scratch);
+                    }
+                    repeat_column(std::slice::from_raw_parts(x, block.end.div_ceil(repeat)), repeat, block, clean());
+                    in_scratch
                 }
             }
-            (Source::Slice(x), Layout::Column(repeat)) => {
-                let i = block.start / repeat;
-                if block.end <= (i + 1) * repeat {
-                    // SAFETY: the caller's promise.
-                    return unsafe { all(x[i], scratch) };
-                }
-                repeat_column(x, repeat, block, clean());
-                return in_scratch;
-            }
-        };
-        if len.is_multiple_of(CHUNK) {
-            return Lane { start: x.as_ptr().cast(), step: 1 };
         }
-        clean().copy_from_slice(x);
-        in_scratch
     }
 
     /// Element 0 of the argument that was fetched as `lane`.
     fn step(&self, arg: Arg, lane: Lane<T>) -> u64 {
         let first = match arg {
-            Arg::Operand(i) if let Source::Slice(x) = self.operands[usize::from(i)].source => x[0],
+            // SAFETY: an input has at least one element.
+            Arg::Operand(i) => unsafe { *self.job.inputs[usize::from(i)].start },
             // SAFETY: a lane holds at least one chunk.
             _ => unsafe { (*lane.start)[0] },
         };

@@ -68,13 +68,13 @@ mod sealed {
         fn split(self) -> (Self, Self);
 
         /// Runs a task where it is compiled once, in this crate, with this crate's optimisation.
-        fn run_block(task: Block<'_, Self>);
+        fn run_block(task: Block<Self>);
         /// See [`Math::run_block`].
-        fn run_pack(task: Pack<'_, Self>);
+        fn run_pack(task: Pack<Self>);
         /// See [`Math::run_block`].
         fn run_map(task: Part<'_, Self>);
         /// See [`Math::run_block`].
-        fn run_reduce(task: reduce::Part<'_, Self>);
+        fn run_reduce(task: reduce::Part<Self>);
         /// See [`Math::run_block`].
         fn run_multiply_adds(task: MultiplyAdds<'_, Self>);
 
@@ -128,11 +128,11 @@ macro_rules! common {
             (exponent - offset, $t::from_bits(fraction + LEAST))
         }
 
-        fn run_block(task: Block<'_, $t>) {
+        fn run_block(task: Block<$t>) {
             dispatch(task);
         }
 
-        fn run_pack(task: Pack<'_, $t>) {
+        fn run_pack(task: Pack<$t>) {
             dispatch(task);
         }
 
@@ -140,7 +140,7 @@ macro_rules! common {
             dispatch(task);
         }
 
-        fn run_reduce(task: reduce::Part<'_, $t>) {
+        fn run_reduce(task: reduce::Part<$t>) {
             dispatch(task);
         }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::product::{self, Block, PANEL, Pack, ROWS, Strided, UNIT};
-use crate::shards::Shards;
 use crate::{Pool, Real};
 
 /// Products of fewer multiplications than this are not worth two threads.
@@ -49,10 +48,9 @@ pub fn packed_len(k: usize, n: usize) -> usize {
 pub fn pack<T: Real>(pool: &Pool, k: usize, n: usize, b: &[T], transposed: bool, to: &mut [T]) {
     assert_eq!(Some(b.len()), k.checked_mul(n), "b has a wrong length");
     assert_eq!(to.len(), packed_len(k, n), "the packed b has a wrong length");
-    let to = Shards::new(to);
-    let part = |panels: Range<usize>| {
-        T::run_pack(Pack { b, transposed, k, n, to: to.as_ptr(), panels });
-    };
+    let job = PackJob { k, n, b: b.as_ptr(), transposed, to: to.as_mut_ptr() };
+    // SAFETY: the lengths are right, and panels are disjoint.
+    let part = |panels: Range<usize>| unsafe { job.run(panels) };
     let panels = n.div_ceil(PANEL);
     if 4 * n * k < SERIAL || pool.threads() == 1 {
         part(0..panels);
@@ -68,7 +66,7 @@ pub fn pack<T: Real>(pool: &Pool, k: usize, n: usize, b: &[T], transposed: bool,
 ///
 /// If a slice has not the length of its matrix.
 pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, c: &mut [T], accumulate: bool) {
-    let MatmulDims { m, n, k, transpose_a } = dims;
+    let MatmulDims { m, n, k, .. } = dims;
     assert_eq!(Some(a.len()), m.checked_mul(k), "a has a wrong length");
     let (found, expected) = match b {
         Right::Rows(b) => (b.len(), k.checked_mul(n)),
@@ -82,26 +80,79 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, 
     if m == 0 || n == 0 || k == 0 {
         return;
     }
-    let (row, column) = if transpose_a { (1, m) } else { (k, 1) };
-    let a = Strided { data: a, row, column };
     let b = match b {
-        Right::Rows(b) => product::Right::Rows(b, n),
-        Right::Packed(b) => product::Right::Packed(b, k, n),
+        Right::Rows(b) => product::Right::Rows(b.as_ptr(), n),
+        Right::Packed(b) => product::Right::Packed(b.as_ptr(), k, n),
     };
-    let c = Shards::new(c);
-    let block = |rows, columns| {
-        T::run_block(Block { rows, columns, depth: k, a, b, c: c.as_ptr(), c_row: n, accumulate });
-    };
+    let job = MatmulJob { dims, a: a.as_ptr(), b, c: c.as_mut_ptr(), accumulate };
+    // SAFETY: the lengths are right, and blocks are disjoint.
+    let block = |rows, columns| unsafe { job.run(rows, columns) };
     if pool.threads() == 1 || m * n * k < SERIAL {
-        return (0..n).step_by(COLUMNS).for_each(|j| block(0..m, j..n.min(j + COLUMNS)));
+        return block(0..m, 0..n);
     }
     let across = n.div_ceil(COLUMNS).max(pool.threads().min(n / (2 * PANEL)));
     let down = (SHARE * pool.threads()).div_ceil(across).min(m.div_ceil(ROWS));
     pool.run(down * across, &|i| block(piece(m, ROWS, down, i % down), piece(n, PANEL, across, i / down)));
 }
 
+/// A product whose matrices have the right lengths.
+#[derive(Clone, Copy)]
+pub(crate) struct MatmulJob<T> {
+    pub dims: MatmulDims,
+    pub a: *const T,
+    pub b: product::Right<T>,
+    pub c: *mut T,
+    pub accumulate: bool,
+}
+
+// SAFETY: whoever runs a job promises that blocks are disjoint.
+unsafe impl<T: Sync> Sync for MatmulJob<T> {}
+
+impl<T: Real> MatmulJob<T> {
+    /// Computes some rows and columns of the result; there is a depth.
+    ///
+    /// # Safety
+    ///
+    /// The matrices are as large as `dims` say, nobody writes what is read here or touches this part of the result.
+    pub(crate) unsafe fn run(&self, rows: Range<usize>, columns: Range<usize>) {
+        let MatmulDims { m, n, k, transpose_a } = self.dims;
+        let (row, column) = if transpose_a { (1, m) } else { (k, 1) };
+        let a = Strided { start: self.a, row, column };
+        for from in columns.clone().step_by(COLUMNS) {
+            let (rows, columns) = (rows.clone(), from..columns.end.min(from + COLUMNS));
+            let Self { b, c, accumulate, .. } = *self;
+            T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate });
+        }
+    }
+}
+
+/// A right factor to be packed, with the right lengths.
+#[derive(Clone, Copy)]
+pub(crate) struct PackJob<T> {
+    pub k: usize,
+    pub n: usize,
+    pub b: *const T,
+    pub transposed: bool,
+    pub to: *mut T,
+}
+
+// SAFETY: whoever runs a job promises that panels are disjoint.
+unsafe impl<T: Sync> Sync for PackJob<T> {}
+
+impl<T: Real> PackJob<T> {
+    /// Packs some panels.
+    ///
+    /// # Safety
+    ///
+    /// The matrices have their lengths, nobody writes what is read here or touches these panels.
+    pub(crate) unsafe fn run(&self, panels: Range<usize>) {
+        let Self { k, n, b, transposed, to } = *self;
+        T::run_pack(Pack { b, transposed, k, n, to, panels });
+    }
+}
+
 /// The `i`-th of `count` nearly equal pieces of `0..len`, cut at multiples of `unit`.
-fn piece(len: usize, unit: usize, count: usize, i: usize) -> Range<usize> {
+pub(crate) fn piece(len: usize, unit: usize, count: usize, i: usize) -> Range<usize> {
     let units = len.div_ceil(unit);
     let cut = |i| len.min(i * units / count * unit);
     cut(i)..cut(i + 1)

@@ -20,6 +20,8 @@ pub(crate) const ROWS: usize = 6;
 const DEPTH: usize = 256;
 /// With at least so many columns, rows of the left matrix are copied side by side first.
 const COPY_COLUMNS: usize = 2 * PANEL;
+/// The rows of a transposed left matrix that are copied together: whole cache lines.
+pub(crate) const STRIP: usize = 8 * ROWS;
 /// Keeps copied rows off each other's cache sets.
 const ROW: usize = DEPTH + 16;
 
@@ -98,64 +100,75 @@ pub(crate) unsafe fn tile<S: Simd, const M: usize, const N: usize, const EDGE: b
 
 /// A matrix with the steps between its rows and between its columns.
 #[derive(Clone, Copy)]
-pub struct Strided<'a, T> {
-    pub data: &'a [T],
+pub struct Strided<T> {
+    pub start: *const T,
     pub row: usize,
     pub column: usize,
 }
 
 /// The right matrix.
 #[derive(Clone, Copy)]
-pub enum Right<'a, T> {
+pub enum Right<T> {
     /// Row by row, with this step between rows.
-    Rows(&'a [T], usize),
+    Rows(*const T, usize),
     /// In panels as [`Pack`] makes them, of this depth and so many columns in all.
-    Packed(&'a [T], usize, usize),
+    Packed(*const T, usize, usize),
 }
 
 /// `c[rows, columns] (+)= a·b`.
-pub struct Block<'a, T> {
+#[derive(Clone)]
+pub struct Block<T> {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
     pub depth: usize,
-    pub a: Strided<'a, T>,
-    pub b: Right<'a, T>,
+    pub a: Strided<T>,
+    pub b: Right<T>,
     pub c: *mut T,
     pub c_row: usize,
     pub accumulate: bool,
 }
 
-impl<T: Real> Task<T> for Block<'_, T> {
+impl<T: Real> Task<T> for Block<T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let Block { rows, columns, a, .. } = &self;
         let copies = columns.len() >= COPY_COLUMNS;
-        let mut copied = [MaybeUninit::<T>::uninit(); ROWS * ROW];
+        let height = if copies && a.column != 1 { STRIP } else { ROWS };
+        let mut copied = [const { MaybeUninit::<T>::uninit() }; STRIP * ROW];
+        let copied: *mut T = copied.as_mut_ptr().cast();
         for from in (0..self.depth).step_by(DEPTH) {
             let depth = DEPTH.min(self.depth - from);
-            let mut row = rows.start;
-            while row < rows.end {
-                let left = rows.end - row;
-                let count = [ROWS, 4, 2].into_iter().find(|&count| count <= left).unwrap_or(1);
+            let fresh = from == 0 && !self.accumulate;
+            for strip in rows.clone().step_by(height) {
+                let end = rows.end.min(strip + height);
                 // SAFETY: the block lies inside its matrices.
                 unsafe {
-                    let start = a.data.as_ptr().add(row * a.row + from * a.column);
-                    let (start, a_row, a_step) = if copies {
-                        copy_rows(start, a, count, depth, copied.as_mut_ptr().cast())
-                    } else {
-                        (start, a.row, a.column)
-                    };
-                    let fresh = from == 0 && !self.accumulate;
-                    let tile = Tile { rows: count, depth, a: start, a_row, a_step, c_row: self.c_row, fresh };
-                    self.across::<S>(&tile, row, from);
+                    let start = a.start.add(strip * a.row + from * a.column);
+                    if copies {
+                        copy_rows(start, a, end - strip, depth, copied);
+                    }
+                    let mut row = strip;
+                    while row < end {
+                        let count = [ROWS, 4, 2].into_iter().find(|&count| count <= end - row).unwrap_or(1);
+                        let (a, a_row, a_step) = match (copies, a.column) {
+                            (false, _) => (start.add((row - strip) * a.row), a.row, a.column),
+                            (true, 1) => (copied.add((row - strip) * ROW).cast_const(), ROW, 1),
+                            (true, _) => {
+                                let (tile, rest) = ((row - strip) / ROWS, (row - strip) % ROWS);
+                                (copied.add(tile * ROWS * ROW + rest).cast_const(), 1, ROWS)
+                            }
+                        };
+                        let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh };
+                        self.across::<S>(&tile, row, from);
+                        row += count;
+                    }
                 }
-                row += count;
             }
         }
     }
 }
 
-impl<T: Real> Block<'_, T> {
+impl<T: Real> Block<T> {
     /// All columns of one row of tiles.
     ///
     /// # Safety
@@ -170,11 +183,11 @@ impl<T: Real> Block<'_, T> {
             // SAFETY: the block lies inside its matrices; packed panels hold whole registers, as 64 is a multiple of them.
             unsafe {
                 let (b, b_step) = match self.b {
-                    Right::Rows(b, step) => (b.as_ptr().add(from * step + column), step),
+                    Right::Rows(b, step) => (b.add(from * step + column), step),
                     Right::Packed(b, depth, n) => {
                         let first = column - column % PANEL;
                         let step = panel_width(n, first);
-                        (b.as_ptr().add(first * depth + from * step + column % PANEL), step)
+                        (b.add(first * depth + from * step + column % PANEL), step)
                     }
                 };
                 let c = self.c.add(row * self.c_row + column);
@@ -186,36 +199,26 @@ impl<T: Real> Block<'_, T> {
     }
 }
 
-/// Copies the rows of a tile to where they are near each other. Returns the start and both steps.
+/// Copies rows of the left matrix to where they are near each other: one after the other, `ROW` apart, or, if they are
+/// columns in memory, tile by tile.
 ///
 /// # Safety
 ///
-/// `from` is good for the tile, `to` for `ROWS * ROW` elements.
+/// `from` is good for the rows, `to` for `STRIP * ROW` elements.
 #[inline(always)]
-unsafe fn copy_rows<T: Real>(
-    from: *const T,
-    a: &Strided<'_, T>,
-    rows: usize,
-    depth: usize,
-    to: *mut T,
-) -> (*const T, usize, usize) {
+unsafe fn copy_rows<T: Real>(from: *const T, a: &Strided<T>, rows: usize, depth: usize, to: *mut T) {
     // SAFETY: the caller's promise.
     unsafe {
         if a.column == 1 {
-            for i in 0..rows {
-                std::ptr::copy_nonoverlapping(from.add(i * a.row), to.add(i * ROW), depth);
+            return (0..rows).for_each(|i| std::ptr::copy_nonoverlapping(from.add(i * a.row), to.add(i * ROW), depth));
+        }
+        for p in 0..depth {
+            let (from, to) = (from.add(p * a.column), to.add(p * ROWS));
+            let whole = rows - rows % ROWS;
+            for tile in (0..whole).step_by(ROWS) {
+                std::ptr::copy_nonoverlapping(from.add(tile), to.add(tile * ROW), ROWS);
             }
-            (to, ROW, 1)
-        } else {
-            for p in 0..depth {
-                let (from, to) = (from.add(p * a.column), to.add(p * ROWS));
-                if rows == ROWS && a.row == 1 {
-                    std::ptr::copy_nonoverlapping(from, to, ROWS);
-                } else {
-                    (0..rows).for_each(|i| *to.add(i) = *from.add(i * a.row));
-                }
-            }
-            (to, 1, ROWS)
+            (whole..rows).for_each(|i| *to.add(whole * ROW + i - whole) = *from.add(i));
         }
     }
 }
@@ -227,8 +230,8 @@ fn panel_width(n: usize, first: usize) -> usize {
 }
 
 /// Lays `op(b)`, k×n, out in panels of [`PANEL`] columns, each row by row, the last filled up with zeros.
-pub struct Pack<'a, T> {
-    pub b: &'a [T],
+pub struct Pack<T> {
+    pub b: *const T,
     pub transposed: bool,
     pub k: usize,
     pub n: usize,
@@ -236,11 +239,11 @@ pub struct Pack<'a, T> {
     pub panels: Range<usize>,
 }
 
-impl<T: Real> Task<T> for Pack<'_, T> {
+impl<T: Real> Task<T> for Pack<T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let Pack { k, n, .. } = self;
-        let b = self.b.as_ptr();
+        let b = self.b;
         for panel in self.panels.clone() {
             let first = panel * PANEL;
             let (width, step) = (PANEL.min(n - first), panel_width(n, first));

@@ -1,10 +1,10 @@
 //! Reductions along one axis.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::isa::Task;
 use crate::map::max;
-use crate::shards::Shards;
 use crate::simd::Simd;
 use crate::{Pool, Real, math};
 
@@ -22,7 +22,7 @@ pub enum Reduce {
 }
 
 /// Elements side by side in one pass.
-const WIDTH: usize = 32;
+pub(crate) const WIDTH: usize = 32;
 /// Rows added one after the other before their sum joins that of the level above.
 const GROUP: usize = 64;
 /// An axis of up to this length is short.
@@ -45,36 +45,68 @@ pub fn reduce<T: Real>(pool: &Pool, kind: Reduce, outer: usize, axis: usize, inn
     if y.is_empty() {
         return;
     }
-    if axis == 0 {
-        return y.fill(match kind {
-            Reduce::Sum => T::ZERO,
-            Reduce::Mean => T::NAN,
-            Reduce::Max | Reduce::LogSumExp => -T::INFINITY,
-        });
-    }
-    let way = match inner {
-        1 if axis <= SHORT => Way::Short,
-        1 => Way::Along,
-        _ => Way::Across,
-    };
-    // A strip is what one pass gives: up to WIDTH neighbours in y, or one element.
-    let strips = match way {
-        Way::Short => outer.div_ceil(WIDTH),
-        Way::Along => outer,
-        Way::Across => outer * inner.div_ceil(WIDTH),
-    };
-    let y = Shards::new(y);
-    let part = |strips: Range<usize>| {
-        T::run_reduce(Part { kind, way, outer, axis, inner, x, y: &y, strips });
-    };
+    let job = ReduceJob { kind, outer, axis, inner, x: x.as_ptr(), y: y.as_mut_ptr() };
+    let strips = job.strips();
     let weight = if kind == Reduce::LogSumExp { 4 } else { 1 };
     let size = PART.div_ceil((x.len() * weight).div_ceil(strips).max(1));
-    if strips < 2 * size {
-        part(0..strips);
-    } else {
-        pool.run(strips.div_ceil(size), &|i| {
-            part(i * size..strips.min((i + 1) * size));
-        });
+    pool.run(strips.div_ceil(size), &|i| {
+        // SAFETY: the lengths are right, and strips are disjoint.
+        unsafe { job.run(i * size..strips.min((i + 1) * size)) };
+    });
+}
+
+/// A reduction whose arrays have the right lengths.
+#[derive(Clone, Copy)]
+pub(crate) struct ReduceJob<T> {
+    pub kind: Reduce,
+    pub outer: usize,
+    pub axis: usize,
+    pub inner: usize,
+    pub x: *const T,
+    pub y: *mut T,
+}
+
+// SAFETY: whoever runs a job promises that strips are disjoint.
+unsafe impl<T: Sync> Sync for ReduceJob<T> {}
+
+impl<T: Real> ReduceJob<T> {
+    fn way(&self) -> Way {
+        match self.inner {
+            1 if self.axis <= SHORT => Way::Short,
+            1 => Way::Along,
+            _ => Way::Across,
+        }
+    }
+
+    /// A strip is what one pass gives: up to [`WIDTH`] neighbours in y, or one element.
+    pub(crate) fn strips(&self) -> usize {
+        match self.way() {
+            Way::Short => self.outer.div_ceil(WIDTH),
+            Way::Along => self.outer,
+            Way::Across => self.outer * self.inner.div_ceil(WIDTH),
+        }
+    }
+
+    /// Some rows of the outer dimension as a reduction of their own.
+    ///
+    /// # Safety
+    ///
+    /// The rows lie inside.
+    pub(crate) unsafe fn rows(&self, rows: Range<usize>) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = self.x.add(rows.start * self.axis * self.inner);
+            Self { outer: rows.len(), x, y: self.y.add(rows.start * self.inner), ..*self }
+        }
+    }
+
+    /// Computes some strips.
+    ///
+    /// # Safety
+    ///
+    /// The arrays have their lengths, nobody writes what is read here or touches these strips.
+    pub(crate) unsafe fn run(self, strips: Range<usize>) {
+        T::run_reduce(Part { job: self, way: self.way(), strips });
     }
 }
 
@@ -90,69 +122,88 @@ pub enum Way {
 }
 
 /// Some of the results of a reduction.
-pub struct Part<'a, T> {
-    kind: Reduce,
+pub struct Part<T> {
+    job: ReduceJob<T>,
     way: Way,
-    outer: usize,
-    axis: usize,
-    inner: usize,
-    x: &'a [T],
-    y: &'a Shards<'a, T>,
     strips: Range<usize>,
 }
 
-impl<T: Real> Task<T> for Part<'_, T> {
+impl<T: Real> Task<T> for Part<T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
-        let Self { kind, axis, .. } = self;
-        let count = T::from_f64(axis as f64);
-        let mut tile = [[T::ZERO; WIDTH]; SHORT];
+        let ReduceJob { kind, axis, inner, x, .. } = self.job;
         for strip in self.strips.clone() {
             let range = self.range(strip);
             let width = range.len();
-            // SAFETY: the strips are disjoint.
-            let y = unsafe { self.y.write(range.clone()) };
+            // SAFETY: the job's promise.
+            let (y, all) = unsafe {
+                let first =
+                    if let Way::Across = self.way { range.start / inner * axis * inner } else { range.start * axis };
+                let len = if let Way::Across = self.way { axis * inner } else { width * axis };
+                (
+                    std::slice::from_raw_parts_mut(self.job.y.add(range.start), width),
+                    std::slice::from_raw_parts(x.add(first), len),
+                )
+            };
+            if axis == 0 {
+                y.fill(match kind {
+                    Reduce::Sum => T::ZERO,
+                    Reduce::Mean => T::NAN,
+                    Reduce::Max | Reduce::LogSumExp => -T::INFINITY,
+                });
+                continue;
+            }
             match self.way {
-                Way::Along => y[0] = along(kind, &self.x[range.start * axis..][..axis]),
-                Way::Short => {
-                    let x = &self.x[range.start * axis..][..width * axis];
-                    for j in 0..width {
-                        for i in 0..axis {
-                            tile[i][j] = x[j * axis + i];
-                        }
-                    }
-                    across(kind, axis, |i| &tile[i], y);
-                }
+                Way::Along => y[0] = along(kind, all),
+                Way::Short => short(kind, axis, all, y),
                 Way::Across => {
-                    let (o, i) = (range.start / self.inner, range.start % self.inner);
-                    let x = &self.x[o * axis * self.inner + i..];
-                    if width == WIDTH {
-                        across(kind, axis, |i| &x[i * self.inner..][..WIDTH], y);
-                    } else {
-                        across(kind, axis, |i| &x[i * self.inner..][..width], y);
+                    let x = &all[range.start % inner..];
+                    // Widths that the compiler knows are much faster.
+                    match width {
+                        WIDTH => across(kind, axis, |i| &x[i * inner..][..WIDTH], y),
+                        16 => across(kind, axis, |i| &x[i * inner..][..16], y),
+                        8 => across(kind, axis, |i| &x[i * inner..][..8], y),
+                        _ => across(kind, axis, |i| &x[i * inner..][..width], y),
                     }
                 }
             }
             if kind == Reduce::Mean {
+                let count = T::from_f64(axis as f64);
                 y.iter_mut().for_each(|y| *y = *y / count);
             }
         }
     }
 }
 
-impl<T> Part<'_, T> {
+impl<T> Part<T> {
     /// The elements of y in a strip.
     fn range(&self, strip: usize) -> Range<usize> {
+        let ReduceJob { outer, inner, .. } = self.job;
         match self.way {
-            Way::Short => strip * WIDTH..self.outer.min((strip + 1) * WIDTH),
+            Way::Short => strip * WIDTH..outer.min((strip + 1) * WIDTH),
             Way::Along => strip..strip + 1,
             Way::Across => {
-                let strips = self.inner.div_ceil(WIDTH);
-                let (outer, first) = (strip / strips * self.inner, strip % strips * WIDTH);
-                outer + first..outer + self.inner.min(first + WIDTH)
+                let strips = inner.div_ceil(WIDTH);
+                let (outer, first) = (strip / strips * inner, strip % strips * WIDTH);
+                outer + first..outer + inner.min(first + WIDTH)
             }
         }
     }
+}
+
+/// Reduces short rows, turned into columns.
+#[inline(always)]
+fn short<T: Real>(kind: Reduce, axis: usize, x: &[T], y: &mut [T]) {
+    let mut tile = [MaybeUninit::<Strip<T>>::uninit(); SHORT];
+    let tile: &[Strip<T>] = {
+        for (i, strip) in tile.iter_mut().enumerate().take(axis) {
+            let strip = strip.write([T::ZERO; WIDTH]);
+            strip.iter_mut().zip(x[i..].iter().step_by(axis)).for_each(|(to, &x)| *to = x);
+        }
+        // SAFETY: these were just written.
+        unsafe { std::slice::from_raw_parts(tile.as_ptr().cast(), axis) }
+    };
+    across(kind, axis, |i| &tile[i], y);
 }
 
 /// Reduces the rows element by element.

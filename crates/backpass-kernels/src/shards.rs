@@ -18,11 +18,6 @@ impl<'a, T> Shards<'a, T> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
 
-    /// The first element, for kernels that address the slice by strides.
-    pub(crate) fn as_ptr(&self) -> *mut T {
-        self.start
-    }
-
     /// Lends `range` for writing.
     ///
     /// # Safety
@@ -34,17 +29,5 @@ impl<'a, T> Shards<'a, T> {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: in bounds by the line above, exclusive by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
-    }
-
-    /// Lends `range` for reading.
-    ///
-    /// # Safety
-    ///
-    /// While the result lives nothing may write `range`.
-    #[inline]
-    pub(crate) unsafe fn read(&self, range: Range<usize>) -> &[T] {
-        assert!(range.start <= range.end && range.end <= self.len);
-        // SAFETY: in bounds by the line above, unwritten by the caller's promise.
-        unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.len()) }
     }
 }

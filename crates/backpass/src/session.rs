@@ -1,14 +1,13 @@
 //! Running a plan: one arena, no allocation, the same bits for any number of threads.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use backpass_kernels::{
-    self as kernels, Arena, MAX_READS, MAX_WRITES, MatmulDims, Operand, Pool, Program, Real, Right, Source, Views,
-};
+use backpass_kernels::{Arena, Buffer, Pool, Real};
 
 use crate::array::Array;
-use crate::compile::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
+use crate::compile::{Plan, Slot, SlotKind};
 use crate::shape::Shape;
 use crate::suggest::closest;
 
@@ -139,104 +138,34 @@ impl<T: Real> Session<T> {
         if self.poison {
             plan.temporaries.iter().for_each(|b| self.fill_nan(*b));
         }
-        for (instruction, dead) in plan.instructions.iter().zip(&plan.dead_after) {
-            execute(&self.pool, &mut self.arena, instruction, rows);
+        for (stage, dead) in plan.dead_after.iter().enumerate() {
+            plan.sequence.run(&self.pool, &mut self.arena, rows, stage, None);
             if self.poison {
                 dead.iter().for_each(|b| self.fill_nan(*b));
             }
         }
     }
 
-    /// Runs the plan once and adds the time of each instruction to `times`; updates happen as in [`Session::run`].
+    /// Runs the plan once and adds the time of each instruction, on all threads together, to `times`; updates happen as in
+    /// [`Session::run`].
     ///
     /// # Panics
     /// When `rows` is larger than the plan was compiled for, or `times` has not one element for each instruction.
     pub fn run_timed(&mut self, rows: usize, times: &mut [Duration]) {
         assert!(rows <= self.plan.max_rows(), "the plan is compiled for at most {} rows", self.plan.max_rows());
         assert_eq!(times.len(), self.plan.instruction_count(), "there is one time for each instruction");
-        let plan = Arc::clone(&self.plan);
-        for (instruction, time) in plan.instructions.iter().zip(times) {
-            let start = Instant::now();
-            execute(&self.pool, &mut self.arena, instruction, rows);
-            *time += start.elapsed();
+        let nanoseconds: Vec<AtomicU64> = times.iter().map(|_| AtomicU64::new(0)).collect();
+        let sequence = &self.plan.sequence;
+        for stage in 0..sequence.stages() {
+            sequence.run(&self.pool, &mut self.arena, rows, stage, Some(&nanoseconds));
+        }
+        for (time, nanoseconds) in times.iter_mut().zip(nanoseconds) {
+            *time += Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));
         }
     }
 
     fn fill_nan(&mut self, buffer: Buffer) {
         let range = buffer.range(self.plan.max_rows());
         self.arena.as_mut_slice()[range].fill(T::from_f64(f64::NAN));
-    }
-}
-
-/// Runs an elementwise region of up to `R` operands and `W` outputs.
-fn run_map<T: Real, const R: usize, const W: usize>(
-    pool: &Pool,
-    arena: &mut Arena<T>,
-    program: &Program,
-    len: usize,
-    operands: &[Reading],
-    outputs: &[Buffer],
-    rows: usize,
-) {
-    let reads = std::array::from_fn::<_, R, _>(|i| match operands.get(i) {
-        Some(Reading::Buffer(buffer, _)) => buffer.range(rows),
-        _ => 0..0,
-    });
-    let writes = std::array::from_fn::<_, W, _>(|i| outputs.get(i).map_or(0..0, |buffer| buffer.range(rows)));
-    let Views { reads, mut writes } = arena.views(reads, writes);
-    let list: [Operand<'_, T>; R] = std::array::from_fn(|i| match operands.get(i) {
-        Some(Reading::Output(k)) => Operand { source: Source::Output(*k), layout: kernels::Layout::Full },
-        Some(Reading::Buffer(_, layout)) => Operand { source: Source::Slice(reads[i]), layout: *layout },
-        None => Operand { source: Source::Slice(&[]), layout: kernels::Layout::Full },
-    });
-    kernels::map(pool, program, len, &list[..operands.len()], &mut writes[..outputs.len()]);
-}
-
-fn execute<T: Real>(pool: &Pool, arena: &mut Arena<T>, instruction: &Instruction, rows: usize) {
-    match instruction {
-        Instruction::Map { program, extent, operands, outputs } => {
-            // Most regions are small, and what is not borrowed costs nothing.
-            let run = match (operands.len(), outputs.len()) {
-                (..=4, ..=2) => run_map::<T, 4, 2>,
-                (..=8, ..=4) => run_map::<T, 8, 4>,
-                _ => run_map::<T, MAX_READS, MAX_WRITES>,
-            };
-            run(pool, arena, program, extent.at(rows), operands, outputs, rows);
-        }
-        Instruction::Pack { k, n, transposed, b, packed } => {
-            let Views { reads, writes: [packed] } = arena.views([b.range(rows)], [packed.range(rows)]);
-            kernels::pack(pool, k.at(rows), *n, reads[0], *transposed, packed);
-        }
-        Instruction::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
-            let dims = MatmulDims { m: m.at(rows), n: *n, k: k.at(rows), transpose_a: *transpose_a };
-            let Views { reads, writes: [c] } = arena.views([a.range(rows), b.range(rows)], [c.range(rows)]);
-            let b = if *packed { Right::Packed(reads[1]) } else { Right::Rows(reads[1]) };
-            kernels::matmul(pool, dims, reads[0], b, c, *accumulate);
-        }
-        Instruction::Reduce { kind, outer, axis, inner, x, y } => {
-            let Views { reads, writes: [y] } = arena.views([x.range(rows)], [y.range(rows)]);
-            kernels::reduce(pool, *kind, outer.at(rows), axis.at(rows), *inner, reads[0], y);
-        }
-        Instruction::Copy { sizes, x, from, from_strides, y, to, to_strides } => {
-            let mut dims = [0; kernels::MAX_DIMS];
-            let rank = sizes.rank();
-            for (size, dim) in dims.iter_mut().zip(sizes.dims()) {
-                *size = if let crate::shape::Dim::Fixed(n) = dim { *n } else { rows };
-            }
-            let Views { reads, writes: [y] } = arena.views([x.range(rows)], [y.range(rows)]);
-            kernels::copy_strided(pool, &dims[..rank], reads[0], *from, from_strides, y, *to, to_strides);
-        }
-        Instruction::Gather { rows: table_rows, width, table, indices, y } => {
-            let Views { reads, writes: [y] } = arena.views([table.range(rows), indices.range(rows)], [y.range(rows)]);
-            kernels::gather_rows(reads[0], *table_rows, *width, reads[1], y);
-        }
-        Instruction::OneHot { classes, indices, y } => {
-            let Views { reads, writes: [y] } = arena.views([indices.range(rows)], [y.range(rows)]);
-            kernels::one_hot(reads[0], *classes, y);
-        }
-        Instruction::Size { extent, y } => {
-            let range = y.range(rows);
-            arena.as_mut_slice()[range].fill(T::from_f64(extent.at(rows) as f64));
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use backpass_kernels::Extent;
+
 /// One dimension of a [`Shape`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Dim {
@@ -14,22 +16,6 @@ pub enum Dim {
 /// The shape of a node's value: `[]` is a scalar, `[batch, 4]` a batch of rows of four numbers.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(Vec<Dim>);
-
-/// A number of elements: `fixed`, times the number of rows when `batched`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Extent {
-    /// Product of the fixed dimensions.
-    pub fixed: usize,
-    /// Whether the batch dimension multiplies it.
-    pub batched: bool,
-}
-
-impl Extent {
-    /// The number of elements for a batch of `rows`.
-    pub fn at(self, rows: usize) -> usize {
-        if self.batched { self.fixed * rows } else { self.fixed }
-    }
-}
 
 /// Why operand shapes do not fit an operator.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -110,12 +110,13 @@ fn plans_compute_what_the_interpreter_says() {
         graph.verify().unwrap();
         differentiated += usize::from(trained && !graph.updates().is_empty());
         let trace = interpret(&graph, &case.point()).unwrap();
-        for setting in 0..8 {
+        for setting in 0..16 {
             let options = CompileOptions {
                 max_rows: case.rows + (seed % 3) as usize,
                 passes: setting & 1 != 0,
                 fuse: setting & 2 != 0,
                 in_place: setting & 4 != 0,
+                tile: (setting & 8 != 0).then_some(1 + (seed % 3) as usize),
             };
             check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
         }

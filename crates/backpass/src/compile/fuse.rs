@@ -1,10 +1,9 @@
-//! Grouping nodes into instructions, and putting the groups in order.
+//! Grouping nodes into instructions.
 //!
 //! Two kinds of groups hold several nodes: elementwise regions, which run block by block in cache, and sums of matrix
 //! products, which accumulate into one buffer.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
 use crate::compile::lower::region_fits;
 use crate::compile::place::users_and_results;
@@ -23,6 +22,8 @@ pub(super) enum GroupKind {
     Region,
     /// Matrix products and the additions that join them; the last node is the result.
     Products,
+    /// The right factor of one product, laid out as the product reads it.
+    Pack,
 }
 
 /// Nodes that become one instruction, ascending.
@@ -165,34 +166,4 @@ impl Fusion<'_> {
         }
         false
     }
-}
-
-/// Orders groups so that operands come first; among those that are ready, the one whose last node is earliest.
-pub(super) fn schedule(graph: &Graph, groups: Vec<Group>) -> Vec<Group> {
-    let mut group_of = vec![0; graph.nodes().len()];
-    for (index, group) in groups.iter().enumerate() {
-        group.nodes.iter().for_each(|n| group_of[n.index()] = index);
-    }
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
-    let mut waiting = vec![0; groups.len()];
-    for (index, group) in groups.iter().enumerate() {
-        let operands = group.nodes.iter().flat_map(|&n| &graph.node(n).args).map(|a| group_of[a.index()]);
-        let distinct: BTreeSet<usize> = operands.filter(|&g| g != index).collect();
-        waiting[index] = distinct.len();
-        distinct.into_iter().for_each(|g| users[g].push(index));
-    }
-    let key = |index: usize| Reverse((groups[index].nodes.last().copied(), index));
-    let mut ready: BinaryHeap<_> = (0..groups.len()).filter(|&g| waiting[g] == 0).map(key).collect();
-    let mut order = Vec::with_capacity(groups.len());
-    while let Some(Reverse((_, index))) = ready.pop() {
-        order.push(index);
-        for &user in &users[index] {
-            waiting[user] -= 1;
-            if waiting[user] == 0 {
-                ready.push(key(user));
-            }
-        }
-    }
-    let mut slots: Vec<Option<Group>> = groups.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|index| slots[index].take()).collect()
 }

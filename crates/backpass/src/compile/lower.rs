@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 
-use backpass_kernels::{Action, Arg, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS, MAX_WRITES, Program};
+use backpass_kernels::{
+    Action, Arg, Buffer, Chain, Command, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS, MAX_WRITES, Program,
+    Reading, Sequence,
+};
 
-use crate::compile::CompileError;
-use crate::compile::fuse::{Group, GroupKind, lowering};
+use crate::compile::fuse::{GroupKind, lowering};
 use crate::compile::place::{Placement, region_reads, stored, users_and_results};
-use crate::compile::plan::{Buffer, Instruction, Plan, Reading, Slot, SlotKind};
+use crate::compile::plan::{Plan, Slot, SlotKind};
+use crate::compile::schedule::Stage;
+use crate::compile::{CompileError, CompileOptions};
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Lowering, Op, StepKind, Steps, Value};
 use crate::shape::{Dim, Extent, Shape};
@@ -106,41 +110,45 @@ fn to_arg(value: Value, register_of: &[u8]) -> Arg {
 /// Turns scheduled and placed groups into a plan.
 pub(super) fn lower(
     graph: Graph,
-    groups: &[Group],
+    stages: &[Stage],
     placement: Placement,
-    max_rows: usize,
+    options: &CompileOptions,
 ) -> Result<Plan, CompileError> {
     let (users, results) = users_and_results(&graph);
     let at = |id: NodeId| placement.buffers[&id];
-    let mut instructions = Vec::new();
+    let mut lowered = Vec::new();
     let mut nodes = Vec::new();
-    let mut dead_after: Vec<Vec<Buffer>> = Vec::new();
-    let steps = groups.iter().filter(|g| g.kind != GroupKind::Free);
-    for (group, dead) in steps.zip(&placement.dead_after) {
-        let before = instructions.len();
-        match group.kind {
-            GroupKind::Region => {
-                let outputs = stored(&group.nodes, &users, &results);
-                instructions.push(map(&graph, &group.nodes, &outputs, &at)?);
+    let mut dead_after = placement.dead_after;
+    for stage in stages {
+        let mut chains = Vec::new();
+        for chain in stage {
+            let mut commands = Vec::new();
+            for group in &chain.groups {
+                let before = commands.len();
+                match group.kind {
+                    GroupKind::Region => {
+                        let outputs = stored(&group.nodes, &users, &results);
+                        commands.push(map(&graph, &group.nodes, &outputs, &at)?);
+                    }
+                    GroupKind::Pack => commands.extend(pack(&graph, group.nodes[0], &at, &placement.packed)),
+                    GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut commands),
+                    _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut commands)),
+                }
+                nodes.resize(nodes.len() + commands.len() - before, group.nodes.clone());
             }
-            GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut instructions),
-            _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut instructions)),
+            chains.push(if chain.batch { Chain { rows: Extent::BATCH, commands } } else { Chain::new(commands) });
         }
-        for _ in before..instructions.len() {
-            nodes.push(group.nodes.clone());
-            dead_after.push(Vec::new());
-        }
-        if let Some(last) = dead_after.last_mut() {
-            last.extend(dead);
-        }
+        lowered.push(chains);
     }
     for &(from, to) in &placement.copies {
-        let sizes = Shape::fixed(&[from.extent.fixed]);
+        let sizes = vec![Extent::fixed(from.extent.fixed)];
         let (from_strides, to_strides) = (vec![1], vec![1]);
-        instructions.push(Instruction::Copy { sizes, x: from, from: 0, from_strides, y: to, to: 0, to_strides });
+        let copy = Command::Copy { sizes, x: from, from: 0, from_strides, y: to, to: 0, to_strides };
+        lowered.push(vec![Chain::new(vec![copy])]);
         nodes.push(Vec::new());
         dead_after.push(Vec::new());
     }
+    let sequence = Sequence::new(lowered, placement.arena, options.max_rows, options.tile)?;
     let slot = |kind, name: &str, id: NodeId| Slot {
         name: name.to_string(),
         kind,
@@ -156,7 +164,8 @@ pub(super) fn lower(
     };
     let constants = graph.ids().filter_map(constant).collect();
     let Placement { arena, temporaries, .. } = placement;
-    Ok(Plan { instructions, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph })
+    let max_rows = options.max_rows;
+    Ok(Plan { sequence, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph })
 }
 
 fn map(
@@ -164,7 +173,7 @@ fn map(
     nodes: &[NodeId],
     outputs: &[NodeId],
     at: &impl Fn(NodeId) -> Buffer,
-) -> Result<Instruction, CompileError> {
+) -> Result<Command, CompileError> {
     let written: Vec<Buffer> = outputs.iter().map(|&id| at(id)).collect();
     let reading = |(id, layout): (NodeId, Layout)| {
         let buffer = at(id);
@@ -176,7 +185,7 @@ fn map(
     let operands = region_reads(graph, nodes).into_iter().map(reading).collect();
     let failed = || CompileError::Region { node: graph.describe(outputs[0]) };
     let program = program(graph, nodes, outputs).ok_or_else(failed)?;
-    Ok(Instruction::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written })
+    Ok(Command::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written })
 }
 
 /// Matrix products that add up: the first overwrites the result, the others accumulate.
@@ -185,12 +194,38 @@ fn products(
     nodes: &[NodeId],
     at: &impl Fn(NodeId) -> Buffer,
     packed: &HashMap<NodeId, Buffer>,
-    list: &mut Vec<Instruction>,
+    list: &mut Vec<Command>,
 ) {
     let Some(&result) = nodes.last() else { return };
     let factors = nodes.iter().filter(|id| matches!(graph.node(**id).op, Op::Matmul(_)));
     for (index, &id) in factors.enumerate() {
         matmul(graph, id, at, packed.get(&id).copied(), (at(result), index > 0), list);
+    }
+}
+
+fn pack(
+    graph: &Graph,
+    id: NodeId,
+    at: &impl Fn(NodeId) -> Buffer,
+    packed: &HashMap<NodeId, Buffer>,
+) -> Option<Command> {
+    let node = graph.node(id);
+    let Op::Matmul(op) = &node.op else { return None };
+    let [k, n] = node_sizes(graph, id, op.transpose_left);
+    let (b, packed) = (at(node.args[1]), *packed.get(&id)?);
+    Some(Command::Pack { k, n: n.fixed, transposed: op.transpose_right, b, packed })
+}
+
+/// The depth and the columns of a product.
+fn node_sizes(graph: &Graph, id: NodeId, transpose_left: bool) -> [Extent; 2] {
+    let node = graph.node(id);
+    [graph.shape(node.args[0]).dims()[usize::from(!transpose_left)], node.shape.dims()[1]].map(extent)
+}
+
+fn extent(dim: Dim) -> Extent {
+    match dim {
+        Dim::Batch => Extent::BATCH,
+        Dim::Fixed(fixed) => Extent::fixed(fixed),
     }
 }
 
@@ -200,24 +235,15 @@ fn matmul(
     at: &impl Fn(NodeId) -> Buffer,
     packed: Option<Buffer>,
     (c, accumulate): (Buffer, bool),
-    list: &mut Vec<Instruction>,
+    list: &mut Vec<Command>,
 ) {
     let node = graph.node(id);
     let Op::Matmul(op) = &node.op else { return };
-    let extent = |dim: Dim| match dim {
-        Dim::Batch => Extent { fixed: 1, batched: true },
-        Dim::Fixed(fixed) => Extent { fixed, batched: false },
-    };
-    let left = graph.shape(node.args[0]).dims();
     let (a, b) = (at(node.args[0]), at(node.args[1]));
-    let k = extent(left[usize::from(!op.transpose_left)]);
-    let n = extent(node.shape.dims()[1]).fixed;
-    if let Some(packed) = packed {
-        list.push(Instruction::Pack { k, n, transposed: op.transpose_right, b, packed });
-    }
-    list.push(Instruction::Matmul {
+    let [k, n] = node_sizes(graph, id, op.transpose_left);
+    list.push(Command::Matmul {
         m: extent(node.shape.dims()[0]),
-        n,
+        n: n.fixed,
         k,
         transpose_a: op.transpose_left,
         packed: packed.is_some(),
@@ -233,7 +259,7 @@ fn single(
     id: NodeId,
     at: &impl Fn(NodeId) -> Buffer,
     packed: &HashMap<NodeId, Buffer>,
-    list: &mut Vec<Instruction>,
+    list: &mut Vec<Command>,
 ) {
     let node = graph.node(id);
     let arg = |k: usize| at(node.args[k]);
@@ -245,7 +271,7 @@ fn single(
         Lowering::Reduce(kind, axis) => {
             let dims = shape_of(0).dims();
             let part = |dims: &[Dim]| Shape::new(dims.to_vec()).unwrap_or_default().extent();
-            list.push(Instruction::Reduce {
+            list.push(Command::Reduce {
                 kind,
                 outer: part(&dims[..axis]),
                 axis: part(&dims[axis..=axis]),
@@ -254,8 +280,8 @@ fn single(
                 y,
             });
         }
-        Lowering::Copy(moves) => list.extend(moves.into_iter().map(|m| Instruction::Copy {
-            sizes: m.shape,
+        Lowering::Copy(moves) => list.extend(moves.into_iter().map(|m| Command::Copy {
+            sizes: m.shape.dims().iter().copied().map(extent).collect(),
             x: arg(m.arg),
             from: m.from,
             from_strides: m.from_strides,
@@ -265,16 +291,14 @@ fn single(
         })),
         Lowering::Gather => {
             let table = shape_of(0).resolve(0);
-            list.push(Instruction::Gather { rows: table[0], width: table[1], table: arg(0), indices: arg(1), y });
+            list.push(Command::Gather { rows: table[0], width: table[1], table: arg(0), indices: arg(1), y });
         }
         Lowering::OneHot => {
             let classes = node.shape.resolve(1).last().copied().unwrap_or(1);
-            list.push(Instruction::OneHot { classes, indices: arg(0), y });
+            list.push(Command::OneHot { classes, indices: arg(0), y });
         }
         Lowering::Size(axis) => {
-            let dim = shape_of(0).dims()[axis];
-            let extent = Shape::new(vec![dim]).unwrap_or_default().extent();
-            list.push(Instruction::Size { extent, y });
+            list.push(Command::Size { extent: extent(shape_of(0).dims()[axis]), y });
         }
     }
 }

@@ -1,19 +1,19 @@
-//! From graph to plan in named stages: passes, fuse, schedule, place, lower.
+//! From graph to plan in named steps: passes, fuse, schedule, place, lower.
 //!
-//! Each stage is a plain function with a printable result. Fusion runs after differentiation, so no fused operation has a
+//! Each step is a plain function with a printable result. Fusion runs after differentiation, so no fused operation has a
 //! derivative of its own.
 
 mod fuse;
 mod lower;
 mod place;
 mod plan;
+mod schedule;
 
 use backpass_kernels::MAX_DIMS;
 
 use crate::graph::{Graph, GraphError};
 use crate::passes::{PASSES, legalise};
 
-pub(crate) use plan::{Buffer, Instruction, Reading};
 pub use plan::{Plan, Slot, SlotKind};
 
 /// How to compile.
@@ -27,11 +27,13 @@ pub struct CompileOptions {
     pub fuse: bool,
     /// Whether a result may take the place of an operand that is not needed any more.
     pub in_place: bool,
+    /// Rows that go through a stage together; by default as many as caches and threads suggest. No result depends on it.
+    pub tile: Option<usize>,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        CompileOptions { max_rows: 1, passes: true, fuse: true, in_place: true }
+        CompileOptions { max_rows: 1, passes: true, fuse: true, in_place: true, tile: None }
     }
 }
 
@@ -59,6 +61,9 @@ pub enum CompileError {
         /// The most there may be.
         most: usize,
     },
+    /// Stages that the kernels refuse: a mistake in this crate, not in the graph.
+    #[error("internal error: {0}")]
+    Sequence(#[from] backpass_kernels::SequenceError),
     /// A fused region that the kernels cannot run: a mistake in this crate, not in the graph.
     #[error("internal error: {node} was fused into a region that cannot be lowered")]
     Region {
@@ -88,10 +93,11 @@ pub fn compile(graph: &Graph, options: &CompileOptions) -> Result<Plan, CompileE
         }
     }
     let graph = legalise(&graph);
-    let groups = fuse::schedule(&graph, fuse::fuse(&graph, options.fuse));
-    let placement = place::place(&graph, &groups, options)?;
-    lower::lower(graph, &groups, placement, options.max_rows)
+    let stages = schedule::schedule(&graph, fuse::fuse(&graph, options.fuse), options);
+    let placement = place::place(&graph, &stages, options)?;
+    lower::lower(graph, &stages, placement, options)
 }
+
 /// The stages of a compilation as text: the graph after each pass, the groups in order, the plan with its places.
 pub fn explain_stages(graph: &Graph, options: &CompileOptions) -> Result<String, CompileError> {
     let plan = compile(graph, options)?;
@@ -103,9 +109,14 @@ pub fn explain_stages(graph: &Graph, options: &CompileOptions) -> Result<String,
     }
     let graph = legalise(&current);
     text += &format!(";; legalise\n{graph};; groups\n");
-    for group in fuse::schedule(&graph, fuse::fuse(&graph, options.fuse)) {
-        let names: Vec<String> = group.nodes.iter().map(|&n| graph.describe(n)).collect();
-        text += &format!("{:?}: {}\n", group.kind, names.join(", "));
+    for (index, stage) in schedule::schedule(&graph, fuse::fuse(&graph, options.fuse), options).iter().enumerate() {
+        for chain in stage {
+            text += &format!("stage {index}{}\n", if chain.batch { ", row by row" } else { "" });
+            for group in &chain.groups {
+                let names: Vec<String> = group.nodes.iter().map(|&n| graph.describe(n)).collect();
+                text += &format!("  {:?}: {}\n", group.kind, names.join(", "));
+            }
+        }
     }
     Ok(text + &format!(";; plan\n{plan}"))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use backpass_kernels::{Layout, packed_len};
+use backpass_kernels::{Buffer, Layout, packed_len};
 
 use crate::compile::fuse::{Group, GroupKind, lowering};
-use crate::compile::plan::Buffer;
+use crate::compile::schedule::Stage;
 use crate::compile::{CompileError, CompileOptions};
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Lowering, Op, layout};
@@ -57,7 +57,7 @@ pub(super) fn users_and_results(graph: &Graph) -> (Vec<Vec<NodeId>>, Vec<bool>) 
     (users, results)
 }
 
-/// One buffer under construction: the steps during which it must not be touched by others.
+/// One buffer under construction: the stages during which it must not be touched by others.
 struct Life {
     extent: Extent,
     start: usize,
@@ -66,12 +66,24 @@ struct Life {
     offset: usize,
 }
 
-pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -> Result<Placement, CompileError> {
+/// A group with its place in the order: groups of one stage run at once, those of one chain one after the other.
+struct Step<'a> {
+    group: &'a Group,
+    stage: usize,
+    batch: bool,
+}
+
+pub(super) fn place(graph: &Graph, stages: &[Stage], options: &CompileOptions) -> Result<Placement, CompileError> {
     let too_large = CompileError::TooLarge { rows: options.max_rows };
     let (users, results) = users_and_results(graph);
-    let steps: Vec<&Group> = groups.iter().filter(|g| g.kind != GroupKind::Free).collect();
-    let end = steps.len();
-    let last_read = last_reads(graph, &steps);
+    let steps: Vec<Step<'_>> = stages
+        .iter()
+        .enumerate()
+        .flat_map(|(stage, chains)| chains.iter().map(move |chain| (stage, chain)))
+        .flat_map(|(stage, chain)| chain.groups.iter().map(move |group| Step { group, stage, batch: chain.batch }))
+        .collect();
+    let end = stages.len();
+    let reads = Reads::new(graph, &steps);
     let mut lives: Vec<Life> = Vec::new();
     let mut life_of: HashMap<NodeId, usize> = HashMap::new();
     for id in graph.ids().filter(|&id| needs_leaf_place(graph, id, &users, &results)) {
@@ -80,27 +92,35 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
     }
     let is_output = |id: NodeId| graph.outputs().iter().any(|(_, o)| root(graph, *o) == id);
     let mut pending: Vec<(NodeId, NodeId)> = graph.updates().to_vec();
-    let mut packed_lives: Vec<(NodeId, usize)> = Vec::new();
-    for (step, group) in steps.iter().enumerate() {
+    let mut packed_lives: HashMap<NodeId, usize> = HashMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        let Step { group, stage, .. } = *step;
         let region = group.kind == GroupKind::Region;
+        for &id in &group.nodes {
+            match (group.kind, packed(graph, id, options.max_rows)) {
+                (GroupKind::Pack, Some(extent)) => {
+                    packed_lives.insert(id, lives.len());
+                    lives.push(Life { extent, start: stage, end: stage, persistent: false, offset: 0 });
+                }
+                (_, Some(_)) => {
+                    if let Some(&life) = packed_lives.get(&id) {
+                        lives[life].end = stage;
+                    }
+                }
+                _ => {}
+            }
+        }
         let written = match group.kind {
+            GroupKind::Pack => Vec::new(),
             GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
             _ => stored(&group.nodes, &users, &results),
         };
-        for &id in &group.nodes {
-            if let Some(extent) = packed(graph, id, options.max_rows) {
-                packed_lives.push((id, lives.len()));
-                lives.push(Life { extent, start: step, end: step, persistent: false, offset: 0 });
-            }
-        }
         let mut taken: Vec<usize> = Vec::new();
         for &value in &written {
             let update = pending.iter().position(|(_, v)| *v == value).filter(|_| region);
             // The region has the parameter's size, so it can only read it element by element.
-            let direct = update.filter(|&u| {
-                let parameter = pending[u].0;
-                options.in_place && last_read.get(&parameter).is_none_or(|&l| l <= step) && !is_output(value)
-            });
+            let direct = update
+                .filter(|&u| options.in_place && reads.last_in(pending[u].0, index, step, false) && !is_output(value));
             if let Some(u) = direct {
                 let (parameter, _) = pending.remove(u);
                 life_of.insert(value, life_of[&parameter]);
@@ -109,14 +129,14 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
             let life_end = if is_output(value) || update_waits(&pending, value) {
                 end
             } else {
-                last_read.get(&value).copied().unwrap_or(step)
+                reads.last_stage(value).unwrap_or(stage)
             };
             let reusable = region && options.in_place;
             let reused =
-                reusable.then(|| dying_operand(graph, group, step, &last_read, &lives, &life_of, &taken)).flatten();
+                reusable.then(|| dying_operand(graph, index, step, &reads, &lives, &life_of, &taken)).flatten();
             let life = reused.unwrap_or_else(|| {
                 let extent = graph.shape(value).extent();
-                lives.push(Life { extent, start: step, end: life_end, persistent: false, offset: 0 });
+                lives.push(Life { extent, start: stage, end: life_end, persistent: false, offset: 0 });
                 lives.len() - 1
             });
             lives[life].end = lives[life].end.max(life_end);
@@ -133,7 +153,7 @@ pub(super) fn place(graph: &Graph, groups: &[Group], options: &CompileOptions) -
         }
     }
     let copies = pending.iter().map(|(parameter, value)| (buffers[value], buffers[parameter])).collect();
-    let mut dead_after = vec![Vec::new(); steps.len()];
+    let mut dead_after = vec![Vec::new(); stages.len()];
     let temporary = |life: &&Life| !life.persistent;
     for life in lives.iter().filter(temporary).filter(|l| l.end < end) {
         dead_after[life.end].push(Buffer { offset: life.offset, extent: life.extent });
@@ -149,12 +169,14 @@ const LARGE: usize = 1 << 20;
 const FEW: usize = 64;
 
 /// The room for the packed right factor of a product, if it is worth packing.
-fn packed(graph: &Graph, id: NodeId, rows: usize) -> Option<Extent> {
+pub(super) fn packed(graph: &Graph, id: NodeId, rows: usize) -> Option<Extent> {
     let node = graph.node(id);
     let Op::Matmul(product) = &node.op else { return None };
     let right = graph.shape(node.args[1]);
     let large = right.extent().at(rows) >= LARGE && node.shape.resolve(rows)[0] >= FEW;
-    if !large && !product.transpose_right {
+    // A single row or column lies the same way when it is transposed.
+    let line = !right.is_batched() && right.resolve(1).contains(&1);
+    if !large && (line || !product.transpose_right) {
         return None;
     }
     let (k, n) = if product.transpose_right { (1, 0) } else { (0, 1) };
@@ -181,15 +203,41 @@ fn needs_leaf_place(graph: &Graph, id: NodeId, users: &[Vec<NodeId>], results: &
     }
 }
 
-/// The last step that reads each stored value, through aliases too.
-fn last_reads(graph: &Graph, steps: &[&Group]) -> HashMap<NodeId, usize> {
-    let mut last = HashMap::new();
-    for (step, group) in steps.iter().enumerate() {
-        for arg in group.nodes.iter().flat_map(|&n| &graph.node(n).args) {
-            last.insert(root(graph, *arg), step);
+/// The steps that read each stored value, ascending, with their stages.
+struct Reads<'g> {
+    graph: &'g Graph,
+    steps: HashMap<NodeId, Vec<(usize, usize)>>,
+}
+
+impl<'g> Reads<'g> {
+    fn new(graph: &'g Graph, list: &[Step<'_>]) -> Self {
+        let mut steps: HashMap<NodeId, Vec<(usize, usize)>> = HashMap::new();
+        for (index, step) in list.iter().enumerate() {
+            for arg in step.group.nodes.iter().flat_map(|&n| &graph.node(n).args) {
+                let list = steps.entry(root(graph, *arg)).or_default();
+                if list.last() != Some(&(index, step.stage)) {
+                    list.push((index, step.stage));
+                }
+            }
         }
+        Reads { graph, steps }
     }
-    last
+
+    fn of(&self, id: NodeId) -> &[(usize, usize)] {
+        self.steps.get(&root(self.graph, id)).map_or(&[], Vec::as_slice)
+    }
+
+    fn last_stage(&self, id: NodeId) -> Option<usize> {
+        self.of(id).last().map(|&(_, stage)| stage)
+    }
+
+    /// Whether nobody reads a value after this step, nor beside it in its stage; on rows of the batch, whoever reads it
+    /// before this step does so on the same rows.
+    fn last_in(&self, id: NodeId, index: usize, step: &Step<'_>, by_rows: bool) -> bool {
+        self.of(id)
+            .iter()
+            .all(|&(reader, stage)| reader == index || reader < index && (stage < step.stage || by_rows && step.batch))
+    }
 }
 
 /// The operands of a region that come from outside, with how each is read.
@@ -210,19 +258,22 @@ pub(super) fn region_reads(graph: &Graph, nodes: &[NodeId]) -> Vec<(NodeId, Layo
 /// A temporary that this region reads element by element for the last time.
 fn dying_operand(
     graph: &Graph,
-    group: &Group,
-    step: usize,
-    last_read: &HashMap<NodeId, usize>,
+    index: usize,
+    step: &Step<'_>,
+    readers: &Reads<'_>,
     lives: &[Life],
     life_of: &HashMap<NodeId, usize>,
     taken: &[usize],
 ) -> Option<usize> {
-    let reads = region_reads(graph, &group.nodes);
+    let reads = region_reads(graph, &step.group.nodes);
     reads.iter().find_map(|&(id, _)| {
         let source = root(graph, id);
         let &life = life_of.get(&source)?;
         let same = reads.iter().filter(|(other, _)| life_of.get(&root(graph, *other)) == Some(&life));
-        let dies = !lives[life].persistent && lives[life].end == step && last_read.get(&source) == Some(&step);
+        let dies = !lives[life].persistent
+            && lives[life].end == step.stage
+            && readers.of(source).last().is_some_and(|&(reader, _)| reader == index)
+            && readers.last_in(source, index, step, true);
         (dies && !taken.contains(&life) && same.into_iter().all(|(_, layout)| *layout == Layout::Full)).then_some(life)
     })
 }

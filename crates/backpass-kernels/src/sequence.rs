@@ -1,0 +1,385 @@
+//! Running a plan over one arena.
+//!
+//! A sequence has stages, one after the other. The chains of a stage do not depend on each other, and neither do the rows
+//! of a chain, so all tiles of a stage run at once in one fork-join, and what a tile computes is still in the cache when its
+//! next command reads it. No result depends on how a chain is cut.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::command::{Access, Buffer, Chain, Command, Extent, Reading, width};
+use crate::map::{Input, Job};
+use crate::matmul::{MatmulJob, PackJob, piece};
+use crate::product;
+use crate::reduce::ReduceJob;
+use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Real, copy, index};
+
+/// Stages that take less than this many nanoseconds are not worth a second thread.
+const SERIAL: f64 = 6_000.0;
+/// A tile takes at least about this many nanoseconds.
+const TILE: f64 = 3_000.0;
+/// Tiles for each thread, so that none waits long for the last.
+const SHARE: usize = 4;
+/// Bytes of a tile that stay in the second cache from one command to the next.
+const CACHE: usize = 256 << 10;
+/// Rows below this would read a right factor too often.
+const FEWEST: usize = 96;
+
+/// Why commands cannot run: a mistake of whoever made them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequenceError(String);
+
+impl fmt::Display for SequenceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SequenceError {}
+
+/// Stages of chains, checked once so that runs need no checks.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    stages: Vec<Stage>,
+    len: usize,
+    max_rows: usize,
+    tile: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Stage {
+    chains: Vec<Tiled>,
+    /// The index of the first command.
+    first: usize,
+    /// Nanoseconds for the largest batch.
+    cost: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Tiled {
+    chain: Chain,
+    /// Nanoseconds of a row, for the largest batch.
+    cost: f64,
+    /// Elements that a row reads and writes.
+    elements: usize,
+    /// Tiles begin at multiples of this.
+    unit: usize,
+}
+
+impl Sequence {
+    /// Checks the stages, for an arena of `len` elements and batches of up to `max_rows` rows. `tile` is the number of rows
+    /// of a tile, by default as many as caches and threads suggest.
+    pub fn new(
+        stages: Vec<Vec<Chain>>,
+        len: usize,
+        max_rows: usize,
+        tile: Option<usize>,
+    ) -> Result<Self, SequenceError> {
+        let mut first = 0;
+        let mut list = Vec::new();
+        for chains in stages {
+            check(&chains, len, max_rows).map_err(SequenceError)?;
+            let chains: Vec<Tiled> = chains.into_iter().map(|chain| Tiled::new(chain, max_rows)).collect();
+            let cost = chains.iter().map(|c| c.cost * c.chain.rows.at(max_rows) as f64).sum();
+            let count: usize = chains.iter().map(|c| c.chain.commands.len()).sum();
+            list.push(Stage { chains, first, cost });
+            first += count;
+        }
+        Ok(Sequence { stages: list, len, max_rows, tile })
+    }
+
+    /// The number of stages.
+    pub fn stages(&self) -> usize {
+        self.stages.len()
+    }
+
+    /// All commands in order, with the index of their stage and of their chain in it.
+    pub fn commands(&self) -> impl Iterator<Item = (usize, usize, &Command)> {
+        let chains = |(s, stage): (usize, &'_ Stage)| (0..stage.chains.len()).map(move |c| (s, c)).collect::<Vec<_>>();
+        self.stages
+            .iter()
+            .enumerate()
+            .flat_map(chains)
+            .flat_map(|(s, c)| self.stages[s].chains[c].chain.commands.iter().map(move |command| (s, c, command)))
+    }
+
+    /// Runs one stage on the first `rows` rows of the batch. `times` takes the nanoseconds of each command of the sequence,
+    /// all threads together.
+    ///
+    /// # Panics
+    ///
+    /// If the arena is shorter than promised, `rows` more than `max_rows`, or `times` too short.
+    pub fn run<T: Real>(
+        &self,
+        pool: &Pool,
+        arena: &mut Arena<T>,
+        rows: usize,
+        stage: usize,
+        times: Option<&[AtomicU64]>,
+    ) {
+        assert!(arena.len() >= self.len && rows <= self.max_rows, "an arena or a batch of the wrong size");
+        let stage = &self.stages[stage];
+        let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, borrow: PhantomData };
+        let commands: usize = stage.chains.iter().map(|c| c.chain.commands.len()).sum();
+        let times = times.map(|times| &times[stage.first..stage.first + commands]);
+        let threads = if stage.cost < SERIAL && self.tile.is_none() { 1 } else { pool.threads() };
+        let tile = |tiled: &Tiled| self.tile.unwrap_or_else(|| tiled.tile::<T>(rows, threads));
+        if threads == 1 {
+            let mut first = 0;
+            for tiled in &stage.chains {
+                let tiles = tiled.tiles(rows, tile(tiled));
+                for i in 0..tiles {
+                    // SAFETY: the sequence is checked, and tiles run one after the other.
+                    unsafe { tiled.run(&frame, pool, i, tiles, times.map(|times| &times[first..])) };
+                }
+                first += tiled.chain.commands.len();
+            }
+            return;
+        }
+        let total = stage.chains.iter().map(|tiled| tiled.tiles(rows, tile(tiled))).sum();
+        pool.run(total, &|mut i| {
+            let mut first = 0;
+            for tiled in &stage.chains {
+                let tiles = tiled.tiles(rows, tile(tiled));
+                if i < tiles {
+                    // SAFETY: the sequence is checked, so tiles do not meet.
+                    unsafe { tiled.run(&frame, pool, i, tiles, times.map(|times| &times[first..])) };
+                    return;
+                }
+                i -= tiles;
+                first += tiled.chain.commands.len();
+            }
+        });
+    }
+}
+
+/// Whether the chains may run at once, tile by tile.
+fn check(chains: &[Chain], len: usize, max_rows: usize) -> Result<(), String> {
+    let mut used: Vec<(usize, &Chain, Buffer, Access)> = Vec::new();
+    for (index, chain) in chains.iter().enumerate() {
+        for command in &chain.commands {
+            let accesses = command.accesses(chain.rows).filter(|_| command.fits());
+            let accesses = accesses.ok_or_else(|| format!("sizes do not fit for {} rows: {command}", chain.rows))?;
+            let meet = |a: &Buffer, b: &Buffer| {
+                let (a, b) = (a.range(max_rows), b.range(max_rows));
+                a.start.max(b.start) < a.end.min(b.end)
+            };
+            for (i, (buffer, access)) in accesses.iter().enumerate() {
+                if buffer.extent.fixed.checked_mul(max_rows.max(1)).is_none() || buffer.range(max_rows).end > len {
+                    return Err(format!("{buffer} lies outside the arena: {command}"));
+                }
+                let writes = |other: &Access| *access == Access::Write || *other == Access::Write;
+                if accesses[..i].iter().any(|(other, how)| writes(how) && meet(buffer, other)) {
+                    return Err(format!("a command writes what it uses: {command}"));
+                }
+                let clash = used.iter().any(|(other_index, _, other, how)| {
+                    let aligned = buffer == other && *access != Access::Whole && *how != Access::Whole;
+                    let apart = *other_index == index && (aligned || chain.rows == Extent::ONE);
+                    writes(how) && meet(buffer, other) && !apart
+                });
+                if clash {
+                    return Err(format!("another command of the stage is in the way of {command}"));
+                }
+            }
+            used.extend(accesses.into_iter().map(|(buffer, access)| (index, chain, buffer, access)));
+        }
+    }
+    Ok(())
+}
+
+impl Tiled {
+    fn new(chain: Chain, max_rows: usize) -> Self {
+        let rows = chain.rows.at(max_rows).max(1);
+        let cost = chain.commands.iter().map(|c| c.cost(max_rows)).sum::<f64>() / rows as f64;
+        let cut = |command: &Command| command.accesses(chain.rows).unwrap_or_default();
+        let mut buffers: Vec<Buffer> = Vec::new();
+        for (buffer, access) in chain.commands.iter().flat_map(cut) {
+            if access != Access::Whole && !buffers.contains(&buffer) {
+                buffers.push(buffer);
+            }
+        }
+        let elements = buffers.iter().map(|b| b.extent.at(max_rows)).sum::<usize>() / rows;
+        let unit = match chain.commands.first() {
+            Some(Command::Matmul { transpose_a: true, .. }) => product::STRIP,
+            Some(Command::Reduce { outer: Extent::ONE, .. }) => crate::reduce::WIDTH,
+            _ => 2,
+        };
+        Tiled { chain, cost, elements, unit }
+    }
+
+    /// The rows of a tile.
+    fn tile<T>(&self, rows: usize, threads: usize) -> usize {
+        let count = self.chain.rows.at(rows);
+        let room =
+            if self.chain.commands.len() == 1 { usize::MAX } else { CACHE / (self.elements * size_of::<T>()).max(1) };
+        let mut tile = room.max(FEWEST);
+        if threads > 1 {
+            let share = count.div_ceil(SHARE * threads);
+            tile = tile.min(share.max((TILE / self.cost) as usize)).min(count.div_ceil(threads));
+        }
+        tile.clamp(1, count.max(1))
+    }
+
+    /// The number of tiles of about `tile` rows.
+    fn tiles(&self, rows: usize, tile: usize) -> usize {
+        let units = self.chain.rows.at(rows).div_ceil(self.unit);
+        units.div_ceil((tile / self.unit).max(1)).max(1)
+    }
+
+    /// Runs one tile.
+    ///
+    /// # Safety
+    ///
+    /// The chain is checked, no other thread runs the same tile, and none runs other stages.
+    unsafe fn run<T: Real>(
+        &self,
+        frame: &Frame<'_, T>,
+        pool: &Pool,
+        index: usize,
+        tiles: usize,
+        times: Option<&[AtomicU64]>,
+    ) {
+        let count = self.chain.rows.at(frame.rows);
+        let rows = if tiles == 1 { 0..count } else { piece(count, self.unit, tiles, index) };
+        for (i, command) in self.chain.commands.iter().enumerate() {
+            let start = times.map(|_| Instant::now());
+            // SAFETY: the caller's promise.
+            unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) };
+            if let (Some(times), Some(start)) = (times, start) {
+                times[i].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The arena during a run.
+struct Frame<'a, T> {
+    base: *mut T,
+    rows: usize,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: tiles touch disjoint elements, as `check` has made sure.
+unsafe impl<T: Sync> Sync for Frame<'_, T> {}
+
+impl<T: Real> Frame<'_, T> {
+    fn at(&self, buffer: &Buffer) -> *mut T {
+        self.base.wrapping_add(buffer.offset)
+    }
+
+    /// Some rows of `width` elements to read.
+    ///
+    /// # Safety
+    ///
+    /// They lie inside the buffer, and nobody writes them.
+    unsafe fn read(&self, buffer: &Buffer, rows: Range<usize>, width: usize) -> &[T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.at(buffer).add(rows.start * width), rows.len() * width) }
+    }
+
+    /// Some rows of `width` elements to write.
+    ///
+    /// # Safety
+    ///
+    /// They lie inside the buffer, and nobody else touches them.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn write(&self, buffer: &Buffer, rows: Range<usize>, width: usize) -> &mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(buffer).add(rows.start * width), rows.len() * width) }
+    }
+
+    /// Runs a command on some of `all` rows.
+    ///
+    /// # Safety
+    ///
+    /// The command is checked for so many rows, and nobody else touches what it writes, or writes what it reads.
+    unsafe fn execute(&self, pool: &Pool, command: &Command, all: Extent, rows: Range<usize>) {
+        let whole = all == Extent::ONE;
+        let batch = if whole { 0..self.rows } else { rows.clone() };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match command {
+                Command::Map { program, extent, operands, outputs } => {
+                    let len = extent.at(self.rows);
+                    let range = match width(*extent, all) {
+                        Some(width) if !whole => len.min(rows.start * width)..len.min(rows.end * width),
+                        _ => 0..len,
+                    };
+                    let mut targets = [std::ptr::null_mut(); MAX_WRITES];
+                    targets.iter_mut().zip(outputs).for_each(|(to, output)| *to = self.at(output));
+                    let mut inputs = [const { MaybeUninit::<Input<T>>::uninit() }; MAX_READS];
+                    for (input, operand) in inputs.iter_mut().zip(operands) {
+                        input.write(match operand {
+                            Reading::Buffer(x, layout) => Input { start: self.at(x), layout: *layout, in_place: false },
+                            Reading::Output(k) => Input { start: targets[*k], layout: Layout::Full, in_place: true },
+                        });
+                    }
+                    let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
+                    Job { program, inputs, outputs: &targets[..outputs.len()] }.run(range);
+                }
+                Command::Pack { k, n, transposed, b, packed } => {
+                    let (k, b, to) = (k.at(self.rows), self.at(b), self.at(packed));
+                    let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };
+                    PackJob { k, n: *n, b, transposed: *transposed, to }.run(panels);
+                }
+                Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
+                    let (m, k) = (m.at(self.rows), k.at(self.rows));
+                    let rows = if whole { 0..m } else { rows };
+                    if k == 0 && !accumulate {
+                        self.write(c, rows.clone(), *n).fill(T::ZERO);
+                    }
+                    if k == 0 || rows.is_empty() || *n == 0 {
+                        return;
+                    }
+                    let dims = MatmulDims { m, n: *n, k, transpose_a: *transpose_a };
+                    let b = self.at(b).cast_const();
+                    let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
+                    let (a, c) = (self.at(a).cast_const(), self.at(c));
+                    MatmulJob { dims, a, b, c, accumulate: *accumulate }.run(rows, 0..*n);
+                }
+                Command::Reduce { kind, outer, axis, inner, x, y } => {
+                    let (outer, axis) = (outer.at(self.rows), axis.at(self.rows));
+                    let (x, y) = (self.at(x).cast_const(), self.at(y));
+                    let job = ReduceJob { kind: *kind, outer, axis, inner: *inner, x, y };
+                    if whole {
+                        job.run(0..job.strips());
+                    } else if outer == 1 && !all.batched {
+                        let width = crate::reduce::WIDTH;
+                        job.run(rows.start / width..rows.end.div_ceil(width));
+                    } else {
+                        let each = outer / all.at(self.rows).max(1);
+                        let job = job.rows(rows.start * each..rows.end * each);
+                        job.run(0..job.strips());
+                    }
+                }
+                Command::Copy { sizes, x, from, from_strides, y, to, to_strides } => {
+                    let mut dims = [0; MAX_DIMS];
+                    dims.iter_mut().zip(sizes).for_each(|(dim, size)| *dim = size.at(batch.len()));
+                    let x_rows = if x.extent.batched { batch.clone() } else { 0..1 };
+                    let y_rows = if y.extent.batched { batch } else { 0..1 };
+                    let x = self.read(x, x_rows, x.extent.fixed);
+                    let y = self.write(y, y_rows, y.extent.fixed);
+                    copy::copy_strided(pool, &dims[..sizes.len()], x, *from, from_strides, y, *to, to_strides);
+                }
+                Command::Gather { rows: table_rows, width, table, indices, y } => {
+                    let count = indices.extent.fixed;
+                    let batch = if indices.extent.batched { batch } else { 0..1 };
+                    let table = self.read(table, 0..*table_rows, *width);
+                    let indices = self.read(indices, batch.clone(), count);
+                    index::gather_rows(table, *table_rows, *width, indices, self.write(y, batch, count * width));
+                }
+                Command::OneHot { classes, indices, y } => {
+                    let count = indices.extent.fixed;
+                    let batch = if indices.extent.batched { batch } else { 0..1 };
+                    let indices = self.read(indices, batch.clone(), count);
+                    index::one_hot(indices, *classes, self.write(y, batch, count * classes));
+                }
+                Command::Size { extent, y } => self.write(y, 0..1, 1)[0] = T::from_f64(extent.at(self.rows) as f64),
+            }
+        }
+    }
+}
