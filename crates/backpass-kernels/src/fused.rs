@@ -36,17 +36,10 @@ fn rectified<N: Numbers>(n: &N, [x, bias]: [N::Value; 2], _: [N::Value; 0]) -> [
     [n.relu(n.add(x, bias))]
 }
 
-/// A rectified layer with its slope.
+/// A gradient through a rectified layer, from its value.
 #[inline(always)]
-fn rectified_with_slope<N: Numbers>(n: &N, [x, bias]: [N::Value; 2], _: [N::Value; 0]) -> [N::Value; 2] {
-    let sum = n.add(x, bias);
-    [n.relu(sum), n.step(sum)]
-}
-
-/// A gradient through a slope.
-#[inline(always)]
-fn product<N: Numbers>(n: &N, [a, b]: [N::Value; 2], _: [N::Value; 0]) -> [N::Value; 1] {
-    [n.mul(a, b)]
+fn gated<N: Numbers>(n: &N, [gradient, y]: [N::Value; 2], _: [N::Value; 0]) -> [N::Value; 1] {
+    [n.mul(gradient, n.step(y))]
 }
 
 /// Gradient descent.
@@ -126,8 +119,7 @@ macro_rules! fused {
 
 fused! {
     Rectified: rectified,
-    RectifiedWithSlope: rectified_with_slope,
-    Product: product,
+    Gated: gated,
     Descent: descent,
     Adam: adam,
     AdamW: adamw,

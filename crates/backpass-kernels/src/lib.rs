@@ -36,4 +36,4 @@ pub use pool::Pool;
 pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unary};
 pub use real::Real;
 pub use reduce::{Reduce, reduce};
-pub use sequence::{Sequence, SequenceError};
+pub use sequence::{Lent, Sequence, SequenceError};

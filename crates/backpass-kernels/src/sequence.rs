@@ -5,7 +5,6 @@
 //! next command reads it. No result depends on how a chain is cut.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,23 +106,25 @@ impl Sequence {
             .flat_map(|(s, c)| self.stages[s].chains[c].chain.commands.iter().map(move |command| (s, c, command)))
     }
 
-    /// Runs one stage on the first `rows` rows of the batch. `times` takes the nanoseconds of each command of the sequence,
+    /// Runs one stage on the first `rows` rows of the batch. What is `lent` is read instead of its buffers. `times` takes the nanoseconds of each command of the sequence,
     /// all threads together.
     ///
     /// # Panics
     ///
-    /// If the arena is shorter than promised, `rows` more than `max_rows`, or `times` too short.
+    /// If the arena is shorter than promised, `rows` more than `max_rows`, too little is lent, or `times` too short.
     pub fn run<T: Real>(
         &self,
         pool: &Pool,
         arena: &mut Arena<T>,
         rows: usize,
         stage: usize,
+        lent: &[Lent<'_, T>],
         times: Option<&[AtomicU64]>,
     ) {
+        assert!(lent.iter().all(|l| l.data.len() >= l.buffer.extent.at(rows)), "too few elements are lent");
         assert!(arena.len() >= self.len && rows <= self.max_rows, "an arena or a batch of the wrong size");
         let stage = &self.stages[stage];
-        let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, borrow: PhantomData };
+        let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, lent };
         let commands: usize = stage.chains.iter().map(|c| c.chain.commands.len()).sum();
         let times = times.map(|times| &times[stage.first..stage.first + commands]);
         let threads = if stage.cost < SERIAL && self.tile.is_none() { 1 } else { pool.threads() };
@@ -256,11 +257,20 @@ impl Tiled {
     }
 }
 
+/// Elements to read in place of those of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a, T> {
+    /// Which buffer.
+    pub buffer: Buffer,
+    /// Its elements.
+    pub data: &'a [T],
+}
+
 /// The arena during a run.
 struct Frame<'a, T> {
     base: *mut T,
     rows: usize,
-    borrow: PhantomData<&'a mut [T]>,
+    lent: &'a [Lent<'a, T>],
 }
 
 // SAFETY: tiles touch disjoint elements, as `check` has made sure.
@@ -271,6 +281,14 @@ impl<T: Real> Frame<'_, T> {
         self.base.wrapping_add(buffer.offset)
     }
 
+    /// Where a buffer is read.
+    fn source(&self, buffer: &Buffer) -> *const T {
+        match self.lent.iter().find(|lent| lent.buffer == *buffer) {
+            Some(lent) => lent.data.as_ptr(),
+            None => self.at(buffer),
+        }
+    }
+
     /// Some rows of `width` elements to read.
     ///
     /// # Safety
@@ -278,7 +296,7 @@ impl<T: Real> Frame<'_, T> {
     /// They lie inside the buffer, and nobody writes them.
     unsafe fn read(&self, buffer: &Buffer, rows: Range<usize>, width: usize) -> &[T] {
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts(self.at(buffer).add(rows.start * width), rows.len() * width) }
+        unsafe { std::slice::from_raw_parts(self.source(buffer).add(rows.start * width), rows.len() * width) }
     }
 
     /// Some rows of `width` elements to write.
@@ -314,7 +332,9 @@ impl<T: Real> Frame<'_, T> {
                     let mut inputs = [const { MaybeUninit::<Input<T>>::uninit() }; MAX_READS];
                     for (input, operand) in inputs.iter_mut().zip(operands) {
                         input.write(match operand {
-                            Reading::Buffer(x, layout) => Input { start: self.at(x), layout: *layout, in_place: false },
+                            Reading::Buffer(x, layout) => {
+                                Input { start: self.source(x), layout: *layout, in_place: false }
+                            }
                             Reading::Output(k) => Input { start: targets[*k], layout: Layout::Full, in_place: true },
                         });
                     }
@@ -322,7 +342,7 @@ impl<T: Real> Frame<'_, T> {
                     Job { program, inputs, outputs: &targets[..outputs.len()] }.run(range);
                 }
                 Command::Pack { k, n, transposed, b, packed } => {
-                    let (k, b, to) = (k.at(self.rows), self.at(b), self.at(packed));
+                    let (k, b, to) = (k.at(self.rows), self.source(b), self.at(packed));
                     let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };
                     PackJob { k, n: *n, b, transposed: *transposed, to }.run(panels);
                 }
@@ -336,14 +356,14 @@ impl<T: Real> Frame<'_, T> {
                         return;
                     }
                     let dims = MatmulDims { m, n: *n, k, transpose_a: *transpose_a };
-                    let b = self.at(b).cast_const();
+                    let b = self.source(b);
                     let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
-                    let (a, c) = (self.at(a).cast_const(), self.at(c));
+                    let (a, c) = (self.source(a), self.at(c));
                     MatmulJob { dims, a, b, c, accumulate: *accumulate }.run(rows, 0..*n);
                 }
                 Command::Reduce { kind, outer, axis, inner, x, y } => {
                     let (outer, axis) = (outer.at(self.rows), axis.at(self.rows));
-                    let (x, y) = (self.at(x).cast_const(), self.at(y));
+                    let (x, y) = (self.source(x), self.at(y));
                     let job = ReduceJob { kind: *kind, outer, axis, inner: *inner, x, y };
                     if whole {
                         job.run(0..job.strips());

@@ -9,8 +9,8 @@ use std::mem::{Discriminant, discriminant};
 
 use crate::array::Array;
 use crate::graph::{Graph, Node, NodeId, Origin};
-use crate::ops::{self, Lowering, Op, layout};
-use crate::shape::Shape;
+use crate::ops::{self, Lowering, Max, Mean, Op, Reshape, Sum, layout};
+use crate::shape::{Dim, Shape};
 
 /// A named pass.
 pub struct Pass {
@@ -25,6 +25,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "fold", run: fold },
     Pass { name: "simplify", run: simplify },
     Pass { name: "cse", run: cse },
+    Pass { name: "reuse", run: reuse },
     Pass { name: "dce", run: dce },
 ];
 
@@ -150,6 +151,27 @@ pub fn fold(graph: &Graph) -> Graph {
     })
 }
 
+/// Lets the slope of a rectifier read the rectifier's value, which a layer keeps anyway, in place of its operand:
+/// `step(x)` becomes `step(relu(x))`, which is the same number.
+pub fn reuse(graph: &Graph) -> Graph {
+    let mut rectified: HashMap<NodeId, NodeId> = HashMap::new();
+    rewrite(graph, |result, node, _| {
+        let next = NodeId(result.nodes().len() as u32);
+        match (&node.op, &node.args[..]) {
+            (Op::Relu(_), &[x]) => {
+                rectified.insert(x, next);
+                None
+            }
+            (Op::Step(_), &[x]) => {
+                let y = *rectified.get(&x)?;
+                let (op, shape, origin) = (node.op.clone(), node.shape.clone(), node.origin.clone());
+                Some(result.append(op, vec![y], shape, node.scope, origin, None))
+            }
+            _ => None,
+        }
+    })
+}
+
 /// Algebra that is exact in floating point, except that `x + 0` turns -0 into 0 and here does not, and that the derivative
 /// of the sigmoid, `σ(x)·σ(-x)`, becomes `σ(x)·(1 - σ(x))`: that is the form people know and saves an exponential, but has
 /// fewer digits where `x` is large.
@@ -161,6 +183,10 @@ pub fn simplify(graph: &Graph) -> Graph {
         };
         let same_shape = |a: NodeId| result.shape(a) == &node.shape;
         let keep = |a: NodeId| same_shape(a).then_some(a);
+        let size = |a: NodeId, axis: usize| match result.shape(a).dims()[axis] {
+            Dim::Fixed(size) => Some(size),
+            Dim::Batch => None,
+        };
         let rebuilt = |result: &mut Graph, op: Op, args: &[NodeId]| {
             let origin = Origin::Rewrite { rule: "simplify", of: id };
             result.push(op, args, node.scope, origin, None).ok()
@@ -180,6 +206,15 @@ pub fn simplify(graph: &Graph) -> Graph {
             (Op::Div(_), &[a, b]) if number(b) == Some(1.0) => keep(a),
             (Op::Pow(_), &[a, b]) if number(b) == Some(1.0) => keep(a),
             (Op::Neg(_), &[a]) if matches!(result.node(a).op, Op::Neg(_)) => Some(result.node(a).args[0]),
+            (Op::Sum(Sum { axis }) | Op::Mean(Mean { axis }) | Op::Max(Max { axis }), &[a])
+                if size(a, *axis) == Some(1) =>
+            {
+                rebuilt(result, Reshape { shape: node.shape.clone() }.into(), &[a])
+            }
+            (Op::Size(op), &[a]) => {
+                let value = Array::scalar(size(a, op.axis)? as f64);
+                rebuilt(result, ops::Constant { value }.into(), &[])
+            }
             (Op::Reshape(_) | Op::Broadcast(_), &[a]) if same_shape(a) => Some(a),
             (Op::Reshape(_) | Op::Broadcast(_), &[a]) if repeats_a_number(result, a) => {
                 let op = ops::Broadcast { shape: node.shape.clone() };

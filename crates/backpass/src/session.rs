@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use backpass_kernels::{Arena, Buffer, Pool, Real};
+use backpass_kernels::{Arena, Buffer, Lent, Pool, Real};
 
 use crate::array::Array;
 use crate::compile::{Plan, Slot, SlotKind};
@@ -133,15 +133,21 @@ impl<T: Real> Session<T> {
     /// # Panics
     /// When `rows` is larger than the plan was compiled for.
     pub fn run(&mut self, rows: usize) {
-        assert!(rows <= self.plan.max_rows(), "the plan is compiled for at most {} rows", self.plan.max_rows());
-        let plan = Arc::clone(&self.plan);
+        self.run_on(rows, &[]);
+    }
+
+    /// Runs the plan once, reading some inputs where they are, without a copy; see [`Slot::lend`].
+    ///
+    /// # Panics
+    /// When `rows` is larger than the plan was compiled for, or too few elements are lent.
+    pub fn run_on(&mut self, rows: usize, lent: &[Lent<'_, T>]) {
         if self.poison {
-            plan.temporaries.iter().for_each(|b| self.fill_nan(*b));
+            self.poison_all();
         }
-        for (stage, dead) in plan.dead_after.iter().enumerate() {
-            plan.sequence.run(&self.pool, &mut self.arena, rows, stage, None);
+        for stage in 0..self.plan.sequence.stages() {
+            self.plan.sequence.run(&self.pool, &mut self.arena, rows, stage, lent, None);
             if self.poison {
-                dead.iter().for_each(|b| self.fill_nan(*b));
+                self.poison_after(stage);
             }
         }
     }
@@ -152,16 +158,24 @@ impl<T: Real> Session<T> {
     /// # Panics
     /// When `rows` is larger than the plan was compiled for, or `times` has not one element for each instruction.
     pub fn run_timed(&mut self, rows: usize, times: &mut [Duration]) {
-        assert!(rows <= self.plan.max_rows(), "the plan is compiled for at most {} rows", self.plan.max_rows());
         assert_eq!(times.len(), self.plan.instruction_count(), "there is one time for each instruction");
         let nanoseconds: Vec<AtomicU64> = times.iter().map(|_| AtomicU64::new(0)).collect();
-        let sequence = &self.plan.sequence;
-        for stage in 0..sequence.stages() {
-            sequence.run(&self.pool, &mut self.arena, rows, stage, Some(&nanoseconds));
+        for stage in 0..self.plan.sequence.stages() {
+            self.plan.sequence.run(&self.pool, &mut self.arena, rows, stage, &[], Some(&nanoseconds));
         }
         for (time, nanoseconds) in times.iter_mut().zip(nanoseconds) {
             *time += Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));
         }
+    }
+
+    fn poison_all(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        plan.temporaries.iter().for_each(|b| self.fill_nan(*b));
+    }
+
+    fn poison_after(&mut self, stage: usize) {
+        let plan = Arc::clone(&self.plan);
+        plan.dead_after[stage].iter().for_each(|b| self.fill_nan(*b));
     }
 
     fn fill_nan(&mut self, buffer: Buffer) {

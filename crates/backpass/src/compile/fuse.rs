@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::compile::lower::region_fits;
 use crate::compile::place::users_and_results;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Origin};
 use crate::ops::{Lowering, Op};
 use crate::shape::Shape;
 
@@ -118,6 +118,10 @@ impl Fusion<'_> {
             if !is_region || self.graph.shape(*arg) != &node.shape || joined.contains(&candidate) {
                 continue;
             }
+            // A slope is computed where it is used, from what is kept anyway, and not stored.
+            if matches!(node.origin, Origin::Derivative(_)) && self.kept(*arg) {
+                continue;
+            }
             let mut parts = joined.clone();
             parts.insert(candidate);
             if !self.has_outside_path(&parts) && self.fits(&parts) {
@@ -127,6 +131,12 @@ impl Fusion<'_> {
         if joined.len() > 1 {
             self.merge(&joined, GroupKind::Region);
         }
+    }
+
+    /// Whether a value has its place in memory however regions are joined.
+    fn kept(&self, id: NodeId) -> bool {
+        let reads_memory = |&user: &NodeId| lowering(self.graph, user) != Lowering::Map;
+        self.results[id.index()] || self.users[id.index()].iter().any(reads_memory)
     }
 
     fn fits(&self, parts: &BTreeSet<usize>) -> bool {

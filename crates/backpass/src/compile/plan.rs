@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use backpass_kernels::{Buffer, Command, Sequence};
+use backpass_kernels::{Buffer, Command, Lent, Sequence};
 
 use crate::array::Array;
 use crate::graph::{Graph, NodeId};
@@ -29,6 +29,17 @@ pub struct Slot {
     /// The shape of its value.
     pub shape: Shape,
     pub(crate) buffer: Buffer,
+}
+
+impl Slot {
+    /// `data` in place of what was written to this input, for one run; see [`crate::Session::run_on`].
+    ///
+    /// # Panics
+    /// When the slot is not an input.
+    pub fn lend<'a, T>(&self, data: &'a [T]) -> Lent<'a, T> {
+        assert!(self.kind == SlotKind::Input, "`{}` is not an input", self.name);
+        Lent { buffer: self.buffer, data }
+    }
 }
 
 /// A compiled graph: instructions over one arena, in stages. It runs in a [`crate::Session`].
