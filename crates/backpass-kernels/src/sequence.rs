@@ -20,7 +20,7 @@ use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Re
 /// Stages that take less than this many nanoseconds are not worth a second thread.
 const SERIAL: f64 = 6_000.0;
 /// A tile takes at least about this many nanoseconds.
-const TILE: f64 = 3_000.0;
+const TILE: f64 = 6_000.0;
 /// Tiles for each thread, so that none waits long for the last.
 const SHARE: usize = 4;
 /// Bytes of a tile that stay in the second cache from one command to the next.

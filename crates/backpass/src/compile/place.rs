@@ -213,7 +213,8 @@ impl<'g> Reads<'g> {
     fn new(graph: &'g Graph, list: &[Step<'_>]) -> Self {
         let mut steps: HashMap<NodeId, Vec<(usize, usize)>> = HashMap::new();
         for (index, step) in list.iter().enumerate() {
-            for arg in step.group.nodes.iter().flat_map(|&n| &graph.node(n).args) {
+            let values = step.group.nodes.iter().filter(|&&n| !matches!(graph.node(n).op, Op::Size(_)));
+            for arg in values.flat_map(|&n| &graph.node(n).args) {
                 let list = steps.entry(root(graph, *arg)).or_default();
                 if list.last() != Some(&(index, step.stage)) {
                     list.push((index, step.stage));

@@ -35,7 +35,9 @@ pub(super) fn schedule(graph: &Graph, mut groups: Vec<Group>, options: &CompileO
     }
     let mut producers: Vec<BTreeSet<usize>> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
-        let operands = group.nodes.iter().flat_map(|&n| &graph.node(n).args);
+        // A size waits for nothing: it is known without the values.
+        let values = group.nodes.iter().filter(|&&n| !matches!(graph.node(n).op, Op::Size(_)));
+        let operands = values.flat_map(|&n| &graph.node(n).args);
         producers.push(operands.filter_map(|&a| source(graph, &group_of, a)).filter(|&g| g != index).collect());
     }
     // A right factor is packed before its product, and the product waits for nothing but that and the left one.
