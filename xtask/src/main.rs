@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask quality`, `cargo xtask guide`, `cargo xtask reference`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask guide`, ….
 
+mod bench;
 mod guide;
 mod quality;
 mod reference;
@@ -14,6 +15,11 @@ cargo xtask COMMAND
 
   test                       everything that must hold before a change lands
   quality [--quick] [NAME…]  train with defaults on real tables and write bench/quality/
+  bench [OPTIONS]            measure backpass and its peers in turn and write bench/results.json and bench/README.md
+    --only SECTION             one section: training, inference, jobs, scalar or growth; may be given several times
+    --quick                    few and short samples, written to target/bench/
+    --mnist DIR                where the four files of MNIST lie
+    --tables                   measure nothing, only write the tables anew
   guide [--update]           run every command of the user guide; --update draws its pictures anew
   reference                  write REFERENCE.md from the lists of operators, losses, …
   tidy                       only the rules on the sources themselves";
@@ -25,6 +31,7 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["test"] => test::run(),
         ["quality", rest @ ..] => quality::run(rest),
+        ["bench", rest @ ..] => bench::run(rest),
         ["guide"] => guide::run(false),
         ["guide", "--update"] => guide::run(true),
         ["reference"] => reference::write(),

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use backpass_kernels::philox::Stream;
 use backpass_kernels::{Isa, Pool, peak};
 
-use crate::compile::{CompileOptions, Plan, Slot, SlotKind, compile};
+use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::graph::Graph;
 use crate::loss::{Loss, Targets};
 use crate::nn::Network;
 use crate::session::{Session, SessionError};
@@ -110,18 +111,27 @@ impl Measured {
     }
 }
 
-/// Measures training steps on batches of random rows for about `budget`; the weights of `network` stay as they are.
+/// A training step or a prediction on random rows, ready to run over and over.
+pub struct Work {
+    session: Session<f32>,
+    rows: usize,
+    feed: Feed,
+    compile: f64,
+}
+
+/// Writes the inputs of the next run.
+type Feed = Box<dyn FnMut(&mut Session<f32>)>;
+
+/// Prepares training steps on batches of `rows` random rows, which start from the weights of `network`.
 pub fn training_step(
     network: &Network,
     options: &TrainOptions,
     rows: usize,
     threads: usize,
-    budget: Duration,
-) -> Result<Measured, TrainError> {
+) -> Result<Work, TrainError> {
     let targets = if options.loss.wants_classes() { 1 } else { network.outputs() };
     let graph = step_graph(network, targets, options)?;
-    let (plan, compile) = timed(|| compile(&graph, &CompileOptions::rows(rows)));
-    let mut work = Work::new(plan?, compile, network, threads)?;
+    let mut work = Work::new(network, &graph, rows, threads)?;
     let mut random = Stream::new(1, 0);
     let x = work.input("x")?;
     let target = work.input("target")?;
@@ -141,13 +151,14 @@ pub fn training_step(
     work.session.write(&rate, 0)[0] = 1e-6;
     let step = work.input("step")?;
     let mut number = 0;
-    work.measure(rows, budget, |session| {
+    work.feed = Box::new(move |session| {
         let [a, b] = &batches[number % BATCHES];
         number += 1;
         session.write(&x, rows).copy_from_slice(a);
         session.write(&target, rows).copy_from_slice(b);
         session.write(&step, 0)[0] = number as f32;
-    })
+    });
+    Ok(work)
 }
 
 /// A random target that the loss accepts.
@@ -159,50 +170,39 @@ fn draw_target(loss: &Loss, outputs: usize, random: &mut Stream) -> f64 {
     }
 }
 
-/// Measures predictions of `rows` random rows at once for about `budget`.
-pub fn prediction(network: &Network, rows: usize, threads: usize, budget: Duration) -> Result<Measured, TrainError> {
+/// Prepares predictions of `rows` random rows at once.
+pub fn prediction(network: &Network, rows: usize, threads: usize) -> Result<Work, TrainError> {
     network.check()?;
-    let (plan, compile) = timed(|| compile(&network.graph, &CompileOptions::rows(rows)));
-    let mut work = Work::new(plan?, compile, network, threads)?;
+    let mut work = Work::new(network, &network.graph, rows, threads)?;
     let mut random = Stream::new(1, 0);
     let x = work.input("x")?;
     work.session.write(&x, rows).iter_mut().for_each(|x| *x = random.normal() as f32);
-    work.measure(rows, budget, |_| {})
-}
-
-/// A plan with its memory.
-struct Work {
-    session: Session<f32>,
-    compile: f64,
+    Ok(work)
 }
 
 impl Work {
-    fn new(plan: Plan, compile: f64, network: &Network, threads: usize) -> Result<Work, TrainError> {
-        let mut session = Session::new(Arc::new(plan), pool(threads)?)?;
+    fn new(network: &Network, graph: &Graph, rows: usize, threads: usize) -> Result<Work, TrainError> {
+        let (plan, compile) = timed(|| compile(graph, &CompileOptions::rows(rows)));
+        let mut session = Session::new(Arc::new(plan?), pool(threads)?)?;
         network.weights.iter().try_for_each(|(name, value)| session.set(SlotKind::Parameter, name, value))?;
-        Ok(Work { session, compile })
+        Ok(Work { session, rows, feed: Box::new(|_| {}), compile })
     }
 
     fn input(&self, name: &str) -> Result<Slot, SessionError> {
         self.session.slot(SlotKind::Input, name)
     }
 
-    fn measure(
-        mut self,
-        rows: usize,
-        budget: Duration,
-        mut feed: impl FnMut(&mut Session<f32>),
-    ) -> Result<Measured, TrainError> {
-        let session = &mut self.session;
-        let mut run = |count: usize| {
-            let ((), seconds) = timed(|| {
-                for _ in 0..count {
-                    feed(session);
-                    session.run(rows);
-                }
-            });
-            seconds / count as f64
-        };
+    /// Runs it so many times.
+    pub fn run(&mut self, count: usize) {
+        for _ in 0..count {
+            (self.feed)(&mut self.session);
+            self.session.run(self.rows);
+        }
+    }
+
+    /// Measures it for about `budget`.
+    pub fn measure(&mut self, budget: Duration) -> Measured {
+        let mut run = |count| timed(|| self.run(count)).1 / count as f64;
         // The first run meets cold memory.
         run(1);
         let count = (SAMPLE.as_secs_f64() / run(1)).ceil().max(1.0) as usize;
@@ -213,21 +213,22 @@ impl Work {
         }
         samples.sort_by(f64::total_cmp);
         let run = Spread { median: samples[samples.len() / 2], min: samples[0], max: samples[samples.len() - 1] };
-        let mut best = vec![Duration::MAX; session.plan().instruction_count()];
+        let mut best = vec![Duration::MAX; self.session.plan().instruction_count()];
         let start = Instant::now();
         while start.elapsed() < budget / 4 || best.first() == Some(&Duration::MAX) {
-            feed(session);
+            (self.feed)(&mut self.session);
             let mut times = vec![Duration::ZERO; best.len()];
-            session.run_timed(rows, &mut times);
+            self.session.run_timed(self.rows, &mut times);
             best.iter_mut().zip(times).for_each(|(best, time)| *best = time.min(*best));
         }
-        let plan = session.plan();
+        let plan = self.session.plan();
         let timed = |(index, best): (usize, &Duration)| {
             let (instruction, nodes) = plan.describe(index);
             Timed { instruction, nodes, seconds: best.as_secs_f64() }
         };
         let instructions = best.iter().enumerate().map(timed).collect();
         let memory = plan.arena_len() * size_of::<f32>();
-        Ok(Measured { rows, run, flops: plan.flops(rows), compile: self.compile, memory, instructions })
+        let (rows, flops) = (self.rows, plan.flops(self.rows));
+        Measured { rows, run, flops, compile: self.compile, memory, instructions }
     }
 }

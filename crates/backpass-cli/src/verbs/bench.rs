@@ -85,13 +85,13 @@ impl Bench {
         let machine = Machine::measure(threads);
         talk.say("measuring a training step");
         let options = TrainOptions { loss, optimizer: self.optimizer.clone(), ..TrainOptions::default() };
-        let step = training_step(&network, &options, self.batch as usize, threads, budget);
-        let step = step.map_err(Failure::usage)?;
+        let step = training_step(&network, &options, self.batch as usize, threads);
+        let step = step.map_err(Failure::usage)?.measure(budget);
         let mut predictions = Vec::new();
         for &rows in &self.predict {
             talk.say(format!("measuring predictions of {rows} row{}", if rows == 1 { "" } else { "s" }));
-            let measured = prediction(&network, rows as usize, threads, budget);
-            predictions.push(measured.map_err(Failure::usage)?);
+            let prediction = prediction(&network, rows as usize, threads);
+            predictions.push(prediction.map_err(Failure::usage)?.measure(budget));
         }
         if self.json {
             output::json(&json!({
