@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backpass_kernels::philox::Stream;
-use backpass_kernels::{Isa, Pool, peak};
+use backpass_kernels::{Isa, Lent, Pool, peak};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
 use crate::graph::Graph;
@@ -115,12 +115,19 @@ impl Measured {
 pub struct Work {
     session: Session<f32>,
     rows: usize,
-    feed: Feed,
+    once: Once,
     compile: f64,
 }
 
-/// Writes the inputs of the next run.
-type Feed = Box<dyn FnMut(&mut Session<f32>)>;
+/// Runs it once, and adds the times of the instructions if they are wanted.
+type Once = Box<dyn FnMut(&mut Session<f32>, Option<&mut [Duration]>)>;
+
+fn run(session: &mut Session<f32>, rows: usize, lent: &[Lent<'_, f32>], times: Option<&mut [Duration]>) {
+    match times {
+        Some(times) => session.run_timed(rows, lent, times),
+        None => session.run_on(rows, lent),
+    }
+}
 
 /// Prepares training steps on batches of `rows` random rows, which start from the weights of `network`.
 pub fn training_step(
@@ -151,12 +158,11 @@ pub fn training_step(
     work.session.write(&rate, 0)[0] = 1e-6;
     let step = work.input("step")?;
     let mut number = 0;
-    work.feed = Box::new(move |session| {
+    work.once = Box::new(move |session, times| {
         let [a, b] = &batches[number % BATCHES];
         number += 1;
-        session.write(&x, rows).copy_from_slice(a);
-        session.write(&target, rows).copy_from_slice(b);
         session.write(&step, 0)[0] = number as f32;
+        run(session, rows, &[x.lend(a), target.lend(b)], times);
     });
     Ok(work)
 }
@@ -170,13 +176,24 @@ fn draw_target(loss: &Loss, outputs: usize, random: &mut Stream) -> f64 {
     }
 }
 
-/// Prepares predictions of `rows` random rows at once.
+/// Prepares predictions of `rows` random rows at once, in tiles as [`Predictor`](crate::train::Predictor) makes them.
 pub fn prediction(network: &Network, rows: usize, threads: usize) -> Result<Work, TrainError> {
     network.check()?;
-    let mut work = Work::new(network, &network.graph, rows, threads)?;
+    let tile = rows.min(crate::train::TILE);
+    let mut work = Work::new(network, &network.graph, tile, threads)?;
+    work.rows = rows;
     let mut random = Stream::new(1, 0);
-    let x = work.input("x")?;
-    work.session.write(&x, rows).iter_mut().for_each(|x| *x = random.normal() as f32);
+    let (x, y) = (work.input("x")?, work.session.slot(SlotKind::Output, "y")?);
+    let (inputs, outputs) = (x.shape.extent().fixed, y.shape.extent().fixed);
+    let data: Vec<f32> = (0..rows * inputs).map(|_| random.normal() as f32).collect();
+    let mut results = vec![0.0; rows * outputs];
+    work.once = Box::new(move |session, mut times| {
+        for (data, results) in data.chunks(tile * inputs).zip(results.chunks_mut(tile * outputs)) {
+            let rows = results.len() / outputs;
+            run(session, rows, &[x.lend(data)], times.as_deref_mut());
+            results.copy_from_slice(session.read(&y, rows));
+        }
+    });
     Ok(work)
 }
 
@@ -185,7 +202,7 @@ impl Work {
         let (plan, compile) = timed(|| compile(graph, &CompileOptions::rows(rows)));
         let mut session = Session::new(Arc::new(plan?), pool(threads)?)?;
         network.weights.iter().try_for_each(|(name, value)| session.set(SlotKind::Parameter, name, value))?;
-        Ok(Work { session, rows, feed: Box::new(|_| {}), compile })
+        Ok(Work { session, rows, once: Box::new(|_, _| {}), compile })
     }
 
     fn input(&self, name: &str) -> Result<Slot, SessionError> {
@@ -195,8 +212,7 @@ impl Work {
     /// Runs it so many times.
     pub fn run(&mut self, count: usize) {
         for _ in 0..count {
-            (self.feed)(&mut self.session);
-            self.session.run(self.rows);
+            (self.once)(&mut self.session, None);
         }
     }
 
@@ -216,9 +232,8 @@ impl Work {
         let mut best = vec![Duration::MAX; self.session.plan().instruction_count()];
         let start = Instant::now();
         while start.elapsed() < budget / 4 || best.first() == Some(&Duration::MAX) {
-            (self.feed)(&mut self.session);
             let mut times = vec![Duration::ZERO; best.len()];
-            self.session.run_timed(self.rows, &mut times);
+            (self.once)(&mut self.session, Some(&mut times));
             best.iter_mut().zip(times).for_each(|(best, time)| *best = time.min(*best));
         }
         let plan = self.session.plan();

@@ -152,16 +152,15 @@ impl<T: Real> Session<T> {
         }
     }
 
-    /// Runs the plan once and adds the time of each instruction, on all threads together, to `times`; updates happen as in
-    /// [`Session::run`].
+    /// As [`Session::run_on`], and adds the time of each instruction, on all threads together, to `times`.
     ///
     /// # Panics
-    /// When `rows` is larger than the plan was compiled for, or `times` has not one element for each instruction.
-    pub fn run_timed(&mut self, rows: usize, times: &mut [Duration]) {
+    /// As [`Session::run_on`], and when `times` has not one element for each instruction.
+    pub fn run_timed(&mut self, rows: usize, lent: &[Lent<'_, T>], times: &mut [Duration]) {
         assert_eq!(times.len(), self.plan.instruction_count(), "there is one time for each instruction");
         let nanoseconds: Vec<AtomicU64> = times.iter().map(|_| AtomicU64::new(0)).collect();
         for stage in 0..self.plan.sequence.stages() {
-            self.plan.sequence.run(&self.pool, &mut self.arena, rows, stage, &[], Some(&nanoseconds));
+            self.plan.sequence.run(&self.pool, &mut self.arena, rows, stage, lent, Some(&nanoseconds));
         }
         for (time, nanoseconds) in times.iter_mut().zip(nanoseconds) {
             *time += Duration::from_nanos(nanoseconds.load(Ordering::Relaxed));

@@ -18,7 +18,7 @@ fn a_step_counts_its_products_and_names_its_nodes() {
     for (loss, outputs) in [("squared", 2), ("binary_cross_entropy", 1), ("softmax_cross_entropy", 3), ("poisson", 1)] {
         let (network, rows) = (network(outputs), 11);
         let options = TrainOptions { loss: Loss::parse(loss).unwrap(), ..TrainOptions::default() };
-        let step = training_step(&network, &options, rows, 1, BUDGET).unwrap();
+        let step = training_step(&network, &options, rows, 1).unwrap().measure(BUDGET);
         // Forward and both gradients of each layer, but for the gradient of the inputs.
         assert_eq!(step.flops, (2 * rows * (2 * 5 * 7 + 3 * 7 * outputs)) as f64, "{loss}");
         assert!(step.run.min > 0.0 && step.run.min <= step.run.median && step.run.median <= step.run.max);
@@ -30,10 +30,10 @@ fn a_step_counts_its_products_and_names_its_nodes() {
 #[test]
 fn a_prediction_is_a_forward_pass() {
     let network = network(3);
-    let measured = prediction(&network, 100, 2, BUDGET).unwrap();
+    let measured = prediction(&network, 100, 2).unwrap().measure(BUDGET);
     assert_eq!(measured.flops, (2 * 100 * (5 * 7 + 7 * 3)) as f64);
     assert_eq!(measured.rows_per_second(), 100.0 / measured.run.median);
-    assert!(prediction(&network, 1, 0, BUDGET).is_err(), "no threads");
+    assert!(prediction(&network, 1, 0).is_err(), "no threads");
 }
 
 #[test]

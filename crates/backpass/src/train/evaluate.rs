@@ -13,7 +13,7 @@ use crate::train::objective::{TARGET, WEIGHT, evaluation_graph};
 use crate::train::{Dataset, TrainError, pool};
 
 /// Rows per tile: enough to keep the kernels busy, few enough to stay in cache.
-const TILE: usize = 512;
+pub(crate) const TILE: usize = 512;
 
 /// A network ready to predict.
 pub struct Predictor<T: Real = f32> {
@@ -32,6 +32,22 @@ impl<T: Real> Predictor<T> {
         let x = session.slot(SlotKind::Input, "x")?;
         let y = session.slot(SlotKind::Output, "y")?;
         Ok(Predictor { session, x, y })
+    }
+
+    /// Writes the outputs for rows given one after the other to `outputs`, without an allocation and without a copy of the
+    /// rows.
+    ///
+    /// # Panics
+    /// When the number of values is not a multiple of the number of inputs, or `outputs` has another number of rows.
+    pub fn predict_into(&mut self, rows: &[T], outputs: &mut [T]) {
+        let (inputs, width) = (self.x.shape.extent().fixed, self.y.shape.extent().fixed);
+        assert_eq!(rows.len() % inputs, 0, "{} values do not make rows of {inputs}", rows.len());
+        assert_eq!(outputs.len(), rows.len() / inputs * width, "rows and outputs do not match");
+        for (tile, outputs) in rows.chunks(TILE * inputs).zip(outputs.chunks_mut(TILE * width)) {
+            let n = tile.len() / inputs;
+            self.session.run_on(n, &[self.x.lend(tile)]);
+            outputs.copy_from_slice(self.session.read(&self.y, n));
+        }
     }
 
     /// The outputs for rows given one after the other.

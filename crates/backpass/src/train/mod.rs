@@ -27,6 +27,7 @@ use crate::session::SessionError;
 use crate::spec::SpecError;
 
 pub use data::{DataError, Dataset};
+pub(crate) use evaluate::TILE;
 pub use evaluate::{Predictor, evaluate};
 pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
