@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backpass_kernels::philox::Stream;
 use backpass_kernels::{Isa, Pool, peak};
 
-use crate::compile::{CompileOptions, Plan, Slot, SlotKind, compile};
+use crate::compile::{CompileOptions, Plan, Slot, SlotKind, Timed, compile};
 use crate::loss::{Loss, Targets};
 use crate::nn::Network;
 use crate::session::{Session, SessionError};
@@ -70,17 +70,6 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// One instruction of a plan.
-#[derive(Clone, Debug)]
-pub struct Timed {
-    /// What it does, as the plan prints it.
-    pub instruction: String,
-    /// The nodes that it computes, in words.
-    pub nodes: String,
-    /// Its shortest time in seconds.
-    pub seconds: f64,
-}
-
 /// What was measured of a plan.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -94,7 +83,7 @@ pub struct Measured {
     pub compile: f64,
     /// Bytes of the plan's memory.
     pub memory: usize,
-    /// Each instruction, in order; measured one by one, so their sum is a little more than the run.
+    /// Each instruction in order with its shortest time; measured one by one, so their sum is a little more than the run.
     pub instructions: Vec<Timed>,
 }
 
@@ -222,11 +211,7 @@ impl Work {
             best.iter_mut().zip(times).for_each(|(best, time)| *best = time.min(*best));
         }
         let plan = session.plan();
-        let timed = |(index, best): (usize, &Duration)| {
-            let (instruction, nodes) = plan.describe(index);
-            Timed { instruction, nodes, seconds: best.as_secs_f64() }
-        };
-        let instructions = best.iter().enumerate().map(timed).collect();
+        let instructions = plan.timed(&best);
         let memory = plan.arena_len() * size_of::<f32>();
         Ok(Measured { rows, run, flops: plan.flops(rows), compile: self.compile, memory, instructions })
     }

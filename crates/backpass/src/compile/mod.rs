@@ -14,7 +14,7 @@ use crate::graph::{Graph, GraphError};
 use crate::passes::{PASSES, legalise};
 
 pub(crate) use plan::{Buffer, Instruction, Reading};
-pub use plan::{Plan, Slot, SlotKind};
+pub use plan::{Plan, Slot, SlotKind, Timed};
 
 /// How to compile.
 #[derive(Clone, Debug, PartialEq)]
