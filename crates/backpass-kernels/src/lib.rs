@@ -22,6 +22,7 @@ mod real;
 mod reduce;
 mod shards;
 mod simd;
+mod sync;
 
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
 pub use copy::{MAX_DIMS, copy_strided};
