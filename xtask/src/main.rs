@@ -1,6 +1,8 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask quality`, `cargo xtask guide`, `cargo xtask reference`.
+//! The project's own commands: `cargo xtask help` lists them.
 
+mod guard;
 mod guide;
+mod model;
 mod quality;
 mod reference;
 mod shell;
@@ -15,6 +17,8 @@ cargo xtask COMMAND
   test                       everything that must hold before a change lands
   quality [--quick] [NAME…]  train with defaults on real tables and write bench/quality/
   guide [--update]           run every command of the user guide; --update draws its pictures anew
+  guard [--update]           count the instructions of reference steps; --update stores the counts
+  model                      check the thread pool in every order of events
   reference                  write REFERENCE.md from the lists of operators, losses, …
   tidy                       only the rules on the sources themselves";
 
@@ -27,6 +31,9 @@ fn main() -> Result<()> {
         ["quality", rest @ ..] => quality::run(rest),
         ["guide"] => guide::run(false),
         ["guide", "--update"] => guide::run(true),
+        ["guard"] => guard::run(false),
+        ["guard", "--update"] => guard::run(true),
+        ["model"] => model::run(),
         ["reference"] => reference::write(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {
