@@ -1,7 +1,9 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask guide`, ….
+//! The project's own commands: `cargo xtask help` lists them.
 
 mod bench;
+mod guard;
 mod guide;
+mod model;
 mod quality;
 mod reference;
 mod shell;
@@ -21,6 +23,8 @@ cargo xtask COMMAND
     --mnist DIR                where the four files of MNIST lie
     --tables                   measure nothing, only write the tables anew
   guide [--update]           run every command of the user guide; --update draws its pictures anew
+  guard [--update]           count the instructions of reference steps; --update stores the counts
+  model                      check the thread pool in every order of events
   reference                  write REFERENCE.md from the lists of operators, losses, …
   tidy                       only the rules on the sources themselves";
 
@@ -34,6 +38,9 @@ fn main() -> Result<()> {
         ["bench", rest @ ..] => bench::run(rest),
         ["guide"] => guide::run(false),
         ["guide", "--update"] => guide::run(true),
+        ["guard"] => guard::run(false),
+        ["guard", "--update"] => guard::run(true),
+        ["model"] => model::run(),
         ["reference"] => reference::write(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {

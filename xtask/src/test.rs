@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use crate::shell::{self, binary, cargo, output, step};
-use crate::{guide, quality, reference, tidy};
+use crate::{guard, guide, model, quality, reference, tidy};
 
 /// Whether the faster test runner is there.
 fn has_nextest() -> bool {
@@ -35,6 +35,8 @@ pub fn run() -> Result<()> {
         doc.args(["doc", "--workspace", "--all-features", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
         shell::run(&mut doc)
     })?;
+    step("the thread pool in every order of events", model::run)?;
+    step("instruction counts", || guard::run(false))?;
     step("generated files", reference::check)?;
     step("the README's first command", readme)?;
     step("the user guide", || guide::run(false))?;

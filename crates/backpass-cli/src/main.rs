@@ -7,6 +7,7 @@ mod derivatives;
 mod exit;
 mod output;
 mod picture;
+mod profile;
 mod progress;
 mod reading;
 mod signals;

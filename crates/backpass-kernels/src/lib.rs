@@ -24,6 +24,7 @@ mod reduce;
 mod sequence;
 mod shards;
 mod simd;
+mod sync;
 
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
 pub use command::{Buffer, Chain, Command, Extent, Reading};

@@ -1,16 +1,13 @@
 //! A fork-join thread pool without allocation per run.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{self, JoinHandle, Thread};
-use std::time::{Duration, Instant};
-use std::{fmt, hint};
+use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, TryLockError};
 
-/// How long a thread without work spins before it parks.
-const SPIN: Duration = Duration::from_micros(20);
+use crate::sync::thread::{self, JoinHandle, Thread};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, UnsafeCell, spin};
 
 /// A fixed set of threads that run the parts of one job at a time.
 pub struct Pool {
@@ -113,7 +110,7 @@ impl Pool {
         };
         let job = Job { call, parts, caller: thread::current() };
         // SAFETY: we hold `busy`, and the job before this one was closed and left.
-        unsafe { *shared.job.get() = Some(job.clone()) };
+        shared.job.with_mut(|place| unsafe { *place = Some(job.clone()) });
         shared.next.0.store(0, Ordering::Relaxed);
         let epoch = (shared.state.0.load(Ordering::Relaxed) >> EPOCH) + 1;
         shared.state.0.store(epoch << EPOCH | OPEN, Ordering::Release);
@@ -162,7 +159,7 @@ impl Shared {
                 continue;
             }
             // SAFETY: whoever is inside may read the job.
-            let job = unsafe { (*self.job.get()).clone() }.expect("an open job");
+            let job = self.job.with(|place| unsafe { (*place).clone() }).expect("an open job");
             self.drain(&job);
             let left = self.state.0.fetch_sub(1, Ordering::Release) - 1;
             if left == seen << EPOCH {
@@ -202,27 +199,18 @@ impl Shared {
 
     /// Returns the first state that is `ready`: spins for a while, then parks.
     fn wait(&self, ready: impl Fn(u64) -> bool) -> u64 {
-        let start = Instant::now();
-        loop {
-            for _ in 0..32 {
-                let state = self.state.0.load(Ordering::Acquire);
-                if ready(state) {
-                    return state;
-                }
-                hint::spin_loop();
-            }
-            if start.elapsed() > SPIN {
-                break;
+        let mut state = 0;
+        let mut poll = || {
+            state = self.state.0.load(Ordering::Acquire);
+            ready(state)
+        };
+        if !spin(&mut poll) {
+            while !poll() {
+                // Whoever changes the state unparks us afterwards, so no wake-up is lost.
+                thread::park();
             }
         }
-        loop {
-            let state = self.state.0.load(Ordering::Acquire);
-            if ready(state) {
-                return state;
-            }
-            // Whoever changes the state unparks us afterwards, so no wake-up is lost.
-            thread::park();
-        }
+        state
     }
 }
 

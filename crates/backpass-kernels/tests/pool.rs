@@ -1,7 +1,10 @@
 //! The thread pool under stress.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use backpass_kernels::Pool;
@@ -41,7 +44,7 @@ fn a_hundred_thousand_runs() {
 fn workers_wake_after_a_pause() {
     let pool = Pool::new(3);
     for _ in 0..50 {
-        std::thread::sleep(Duration::from_micros(200));
+        thread::sleep(Duration::from_micros(200));
         count(&pool, 8);
     }
 }
@@ -75,7 +78,7 @@ fn runs_inside_runs() {
 #[test]
 fn many_callers() {
     let pool = Pool::new(3);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..5000).for_each(|i| count(&pool, i % 9)));
         }
@@ -88,6 +91,38 @@ fn pools_come_and_go() {
         let pool = Pool::new(4);
         count(&pool, 8);
     }
+}
+
+/// Tells when the thread that keeps it has ended.
+struct OnEnd(Arc<AtomicUsize>);
+
+impl Drop for OnEnd {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<OnEnd>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn a_pool_outlives_its_threads() {
+    let (entered, ended) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let pool = Pool::new(3);
+    let caller = thread::current().id();
+    pool.run(3, &|_| {
+        if thread::current().id() != caller {
+            KEPT.set(Some(OnEnd(Arc::clone(&ended))));
+        }
+        // Every thread takes one part.
+        entered.fetch_add(1, Ordering::Relaxed);
+        while entered.load(Ordering::Relaxed) < 3 {
+            thread::yield_now();
+        }
+    });
+    drop(pool);
+    assert_eq!(ended.load(Ordering::Relaxed), 2);
 }
 
 #[test]

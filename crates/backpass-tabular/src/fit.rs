@@ -3,12 +3,13 @@
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Mlp};
 use backpass::train::{
-    Dataset, Epoch, Metric as WatchedMetric, StopReason, TrainOptions, TrainReport, Validation, train,
+    Dataset, Epoch, Metric as WatchedMetric, Observer, StopReason, TrainOptions, TrainReport, Validation, train,
 };
 use backpass_kernels::Real;
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -54,8 +55,10 @@ pub struct Watcher<'a> {
     pub threads: usize,
     /// When another thread sets this, training stops after the step at hand.
     pub interrupt: Option<Arc<AtomicBool>>,
-    /// Called after every epoch.
-    pub epoch: &'a mut dyn FnMut(&Epoch),
+    /// Whether the run is profiled: [`TrainOptions::profile`].
+    pub profile: bool,
+    /// Told of every epoch, and of every stage of a profiled run; the metrics of all rows belong to its last stage.
+    pub observe: &'a mut Observer<'a>,
 }
 
 /// A table with everything decided, encoded and ready to train.
@@ -71,7 +74,7 @@ pub struct Prepared {
 
 /// Trains a network on a table with one thread and no progress shown.
 pub fn fit(table: &Table, options: &FitOptions) -> Result<Fitted, FitError> {
-    prepare(table, options)?.train(Watcher { threads: 1, interrupt: None, epoch: &mut |_| {} })
+    prepare(table, options)?.train(Watcher { threads: 1, interrupt: None, profile: false, observe: &mut |_| {} })
 }
 
 /// The rows in which no column of a formula is missing.
@@ -231,8 +234,9 @@ impl<D: Real> Split<D> {
     ) -> Result<Fitted, FitError> {
         training.threads = watcher.threads;
         training.interrupt = watcher.interrupt;
+        training.profile = watcher.profile;
         let watched = watch(&resolved, &model, self.validation.as_ref())?;
-        let report = train(&mut model.network, &self.train.encoded, &watched, &training, watcher.epoch)?;
+        let report = train(&mut model.network, &self.train.encoded, &watched, &training, watcher.observe)?;
         drop(watched);
         let judge = |rows: &Rows<D>| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
         let train_metrics = judge(&self.train)?;
@@ -543,15 +547,17 @@ fn watch<'a, D: Real>(
     };
     let mut names = vec![known[0]];
     names.extend(position.filter(|at| *at > 0).map(|at| known[at]));
-    let metric = |name: &'static str| {
-        let frozen = model.clone();
+    let metric = |name: &'static str| -> Result<WatchedMetric<'a>, FitError> {
+        let (head, task) = (RefCell::new(model.head_runner(rows.targets.len())?), model.target.task.clone());
         let higher = metric_named(name).is_some_and(|m| m.better == Better::Higher);
         let compute = move |outputs: &[f32]| {
-            let metrics = frozen.head_values(outputs).and_then(|values| frozen.metrics(&values, &rows.targets));
+            let values = head.borrow_mut().values(outputs);
+            let metrics = values.and_then(|values| task.metrics(&values, &rows.targets, |wanted| wanted == name));
             metrics.ok().and_then(|m| m.get(name)).unwrap_or(f64::NAN)
         };
-        WatchedMetric { name: name.to_string(), higher_is_better: higher, compute: Box::new(compute) }
+        Ok(WatchedMetric { name: name.to_string(), higher_is_better: higher, compute: Box::new(compute) })
     };
     let watch = names.iter().position(|name| *name == watched);
-    Ok(Validation { data: Some(&rows.encoded), metrics: names.into_iter().map(metric).collect(), watch })
+    let metrics = names.into_iter().map(metric).collect::<Result<_, _>>()?;
+    Ok(Validation { data: Some(&rows.encoded), metrics, watch })
 }

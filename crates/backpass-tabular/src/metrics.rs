@@ -1,5 +1,7 @@
 //! How good predictions are.
 
+use std::cell::LazyCell;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{Result, TableError};
@@ -101,6 +103,17 @@ pub fn classification(
     targets: &[u32],
     weights: Option<&[f64]>,
 ) -> Result<Metrics> {
+    classification_of(probabilities, classes, targets, weights, |_| true)
+}
+
+/// Judges class probabilities by those metrics alone whose names are wanted.
+pub(crate) fn classification_of(
+    probabilities: &[f64],
+    classes: usize,
+    targets: &[u32],
+    weights: Option<&[f64]>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Metrics> {
     let rows = targets.len();
     check("probabilities", probabilities.len(), rows * classes)?;
     check("weights", weights.map_or(rows, <[f64]>::len), rows)?;
@@ -129,19 +142,23 @@ pub fn classification(
         let scores = probabilities.iter().skip(class).step_by(classes.max(1)).copied();
         Ranking::new(scores.zip(targets.iter().map(|&target| target as usize == class)), weight)
     };
-    let mut values = vec![
-        ("accuracy", right / total),
-        ("balanced_accuracy", mean((0..classes).map(recall))),
-        ("log_loss", loss / total),
-    ];
+    let mut values = Vec::new();
+    let mut add = |name, value: &dyn Fn() -> f64| {
+        if wanted(name) {
+            values.push((name, value()));
+        }
+    };
+    add("accuracy", &|| right / total);
+    add("balanced_accuracy", &|| mean((0..classes).map(recall)));
+    add("log_loss", &|| loss / total);
     if classes == 2 {
-        let ranking = ranking(1);
-        values.push(("roc_auc", ranking.area()));
-        values.push(("average_precision", ranking.average_precision()));
-        values.push(("f1", f1(1)));
+        let ranking = LazyCell::new(|| ranking(1));
+        add("roc_auc", &|| ranking.area());
+        add("average_precision", &|| ranking.average_precision());
+        add("f1", &|| f1(1));
     } else {
-        values.push(("roc_auc", mean((0..classes).map(|class| ranking(class).area()))));
-        values.push(("f1", mean((0..classes).map(f1))));
+        add("roc_auc", &|| mean((0..classes).map(|class| ranking(class).area())));
+        add("f1", &|| mean((0..classes).map(f1)));
     }
     let mut notes = Vec::new();
     if !probabilities.iter().all(|probability| probability.is_finite()) {

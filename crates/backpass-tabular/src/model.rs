@@ -100,6 +100,41 @@ impl Task {
             Task::Regression => "regression",
         }
     }
+
+    /// Metrics of probabilities or predictions, at least those that are wanted.
+    pub(crate) fn metrics(
+        &self,
+        values: &[f64],
+        targets: &[f64],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Metrics, FitError> {
+        let classes = self.classes().len();
+        Ok(if classes == 0 {
+            metrics::regression(values, targets, None)?
+        } else {
+            let targets: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
+            metrics::classification_of(values, classes, &targets, None, wanted)?
+        })
+    }
+}
+
+/// The head of a model, compiled.
+pub(crate) struct Head {
+    runner: Runner,
+    width: usize,
+    output: &'static str,
+}
+
+impl Head {
+    /// From network outputs to probabilities or predictions.
+    pub fn values<D: Real>(&mut self, outputs: &[D]) -> Result<Vec<f64>, FitError> {
+        let mut values = Vec::new();
+        for chunk in outputs.chunks(self.runner.max_rows() * self.width) {
+            let y: Vec<f64> = chunk.iter().map(|v| v.to_f64()).collect();
+            values.extend_from_slice(self.runner.run(chunk.len() / self.width, &[("y", &y)], self.output)?);
+        }
+        Ok(values)
+    }
 }
 
 impl Model {
@@ -132,7 +167,7 @@ impl Model {
             return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
         }
         let predictions = self.predict(rows, threads)?;
-        let metrics = self.metrics(&predictions.values, &self.targets(rows)?)?;
+        let metrics = self.target.task.metrics(&predictions.values, &self.targets(rows)?, |_| true)?;
         Ok((metrics, rows.rows(), predictions.surprises))
     }
 
@@ -169,34 +204,21 @@ impl Model {
         })
     }
 
-    /// From network outputs to probabilities or predictions.
-    pub(crate) fn head_values<D: Real>(&self, outputs: &[D]) -> Result<Vec<f64>, FitError> {
-        let width = self.network.outputs();
+    /// What turns network outputs into probabilities or predictions, `rows` rows at a time.
+    pub(crate) fn head_runner(&self, rows: usize) -> Result<Head, FitError> {
+        let runner = Runner::new(&self.head, CHUNK.min(rows.max(1)))?;
         let output = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
-        let rows = outputs.len() / width;
-        let mut runner = Runner::new(&self.head, CHUNK.min(rows.max(1)))?;
-        let mut values = Vec::new();
-        for chunk in outputs.chunks(CHUNK * width) {
-            let y: Vec<f64> = chunk.iter().map(|v| v.to_f64()).collect();
-            values.extend_from_slice(runner.run(chunk.len() / width, &[("y", &y)], output)?);
-        }
-        Ok(values)
+        Ok(Head { runner, width: self.network.outputs(), output })
     }
 
-    /// Metrics of probabilities or predictions.
-    pub(crate) fn metrics(&self, values: &[f64], targets: &[f64]) -> Result<Metrics, FitError> {
-        let classes = self.target.task.classes().len();
-        Ok(if classes == 0 {
-            metrics::regression(values, targets, None)?
-        } else {
-            let targets: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
-            metrics::classification(values, classes, &targets, None)?
-        })
+    /// From network outputs to probabilities or predictions.
+    fn head_values<D: Real>(&self, outputs: &[D]) -> Result<Vec<f64>, FitError> {
+        self.head_runner(outputs.len() / self.network.outputs())?.values(outputs)
     }
 
     /// Metrics on encoded rows.
     pub(crate) fn judge<D: Real>(&self, x: &[D], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
         let outputs = Predictor::<D>::new(&self.network, threads)?.predict(x);
-        self.metrics(&self.head_values(&outputs)?, targets)
+        self.target.task.metrics(&self.head_values(&outputs)?, targets, |_| true)
     }
 }

@@ -19,6 +19,11 @@ impl Runner {
         Ok(Runner { session: Session::new(Arc::new(plan), Arc::new(Pool::new(1)))? })
     }
 
+    /// The most rows of a run.
+    pub fn max_rows(&self) -> usize {
+        self.session.plan().max_rows()
+    }
+
     /// Runs `rows` rows; inputs that the graph does not have are passed over.
     pub fn run(&mut self, rows: usize, inputs: &[(&str, &[f64])], output: &str) -> Result<&[f64], FitError> {
         for (name, values) in inputs {

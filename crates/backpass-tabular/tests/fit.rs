@@ -45,7 +45,7 @@ fn threads_do_not_change_the_model_and_the_seed_does() {
     let table = data("penguins.csv");
     let with = |seed, threads| {
         let options = FitOptions { seed: Some(seed), ..quick("species") };
-        let watcher = Watcher { threads, interrupt: None, epoch: &mut |_| {} };
+        let watcher = Watcher { threads, interrupt: None, profile: false, observe: &mut |_| {} };
         prepare(&table, &options).unwrap().train(watcher).unwrap().model.hash()
     };
     let one = with(1, 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backpass_kernels::philox::Stream;
 use backpass_kernels::{Isa, Lent, Pool, peak};
 
-use crate::compile::{CompileOptions, Slot, SlotKind, compile};
+use crate::compile::{CompileOptions, Slot, SlotKind, Timed, compile};
 use crate::graph::Graph;
 use crate::loss::{Loss, Targets};
 use crate::nn::Network;
@@ -71,17 +71,6 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// One instruction of a plan.
-#[derive(Clone, Debug)]
-pub struct Timed {
-    /// What it does, as the plan prints it.
-    pub instruction: String,
-    /// The nodes that it computes, in words.
-    pub nodes: String,
-    /// Its shortest time in seconds.
-    pub seconds: f64,
-}
-
 /// What was measured of a plan.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -95,7 +84,7 @@ pub struct Measured {
     pub compile: f64,
     /// Bytes of the plan's memory.
     pub memory: usize,
-    /// Each instruction, in order; measured one by one, so their sum is a little more than the run.
+    /// Each instruction in order with its shortest time; measured one by one, so their sum is a little more than the run.
     pub instructions: Vec<Timed>,
 }
 
@@ -237,11 +226,7 @@ impl Work {
             best.iter_mut().zip(times).for_each(|(best, time)| *best = time.min(*best));
         }
         let plan = self.session.plan();
-        let timed = |(index, best): (usize, &Duration)| {
-            let (instruction, nodes) = plan.describe(index);
-            Timed { instruction, nodes, seconds: best.as_secs_f64() }
-        };
-        let instructions = best.iter().enumerate().map(timed).collect();
+        let instructions = plan.timed(&best);
         let memory = plan.arena_len() * size_of::<f32>();
         let (rows, flops) = (self.rows, plan.flops(self.rows));
         Measured { rows, run, flops, compile: self.compile, memory, instructions }

@@ -164,7 +164,7 @@ pub fn reuse(graph: &Graph) -> Graph {
             }
             (Op::Step(_), &[x]) => {
                 let y = *rectified.get(&x)?;
-                let (op, shape, origin) = (node.op.clone(), node.shape.clone(), node.origin.clone());
+                let (op, shape, origin) = (node.op.clone(), node.shape.clone(), node.origin);
                 Some(result.append(op, vec![y], shape, node.scope, origin, None))
             }
             _ => None,

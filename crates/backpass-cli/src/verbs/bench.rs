@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Failure;
 use crate::output::{self, Talk, columns, row};
+use crate::profile::{SLOWEST, TimedRecord, duration, slowest};
 use crate::threads::Threads;
 
 /// Measure how fast a network trains and predicts on this machine, and where the time goes
@@ -52,7 +53,7 @@ pub struct Bench {
     seconds: f64,
 
     /// How many of the slowest instructions are listed
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = SLOWEST)]
     slowest: usize,
 
     #[command(flatten)]
@@ -160,43 +161,12 @@ impl Bench {
             duration(step.compile),
             step.memory as f64 / 1e6
         );
-        let all: f64 = step.instructions.iter().map(|i| i.seconds).sum();
-        let mut slowest: Vec<_> = step.instructions.iter().collect();
-        slowest.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
-        let mut table = vec![row("computes", ["instruction", "time", "share"])];
-        for i in slowest.into_iter().take(self.slowest) {
-            let word = i.instruction.split(' ').next().unwrap_or_default().to_string();
-            let share = format!("{:.1} %", 100.0 * i.seconds / all);
-            table.push(row(&short(&i.nodes), [word, duration(i.seconds), share]));
-        }
-        text + &columns(&table, 2)
-    }
-}
-
-/// Seconds in the unit in which they are read best.
-fn duration(seconds: f64) -> String {
-    let (factor, unit) = match seconds {
-        s if s < 1e-6 => (1e9, "ns"),
-        s if s < 1e-3 => (1e6, "µs"),
-        s if s < 1.0 => (1e3, "ms"),
-        _ => (1.0, "s"),
-    };
-    format!("{:.3} {unit}", seconds * factor)
-}
-
-/// The first node, and how many more there are.
-fn short(nodes: &str) -> String {
-    let mut nodes = nodes.split(", ");
-    let first = nodes.next().unwrap_or_default().to_string();
-    match nodes.count() {
-        0 => first,
-        more => format!("{first} and {more} more"),
+        text + &slowest(&step.instructions, self.slowest)
     }
 }
 
 fn document(m: &Measured, machine: &Machine) -> Value {
-    let instruction =
-        |i: &backpass::measure::Timed| json!({"instruction": i.instruction, "nodes": i.nodes, "seconds": i.seconds});
+    let instructions: Vec<TimedRecord<'_>> = m.instructions.iter().map(TimedRecord::from).collect();
     json!({
         "rows": m.rows,
         "seconds": {"median": m.run.median, "min": m.run.min, "max": m.run.max},
@@ -205,6 +175,6 @@ fn document(m: &Measured, machine: &Machine) -> Value {
         "share_of_peak": m.flops_per_second() / machine.peak,
         "compile_seconds": m.compile,
         "memory_bytes": m.memory,
-        "instructions": m.instructions.iter().map(instruction).collect::<Vec<_>>(),
+        "instructions": instructions,
     })
 }

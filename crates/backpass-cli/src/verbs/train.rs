@@ -9,14 +9,15 @@ use backpass::nn::Activation;
 use backpass::optim::Optimizer;
 use backpass::optim::schedule::Schedule;
 use backpass::spec::Choice;
-use backpass::train::{Epoch, StopReason};
+use backpass::train::{Event, StopReason};
 use backpass_tabular::metrics::METRICS;
-use backpass_tabular::{FitOptions, Fitted, Metrics, Table, Watcher, check_writable, prepare};
+use backpass_tabular::{FitOptions, Fitted, Metrics, Summary, Table, Watcher, check_writable, prepare};
 
 use crate::config::Config;
 use crate::demand::Demand;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk};
+use crate::profile::{Profile, ProfileRecord};
 use crate::progress::{Events, Progress};
 use crate::reading::Reading;
 use crate::signals::Signals;
@@ -61,6 +62,10 @@ pub struct Train {
     /// Print one JSON object a line: the epochs, then the document of --json
     #[arg(long)]
     events: bool,
+
+    /// Say where the time went: stage by stage, and by instruction of the steps, which are timed one by one
+    #[arg(long)]
+    profile: bool,
 
     #[command(flatten)]
     threads: Threads,
@@ -112,6 +117,7 @@ const WIDTH: usize = 90;
 impl Train {
     pub fn run(mut self, talk: &Talk) -> Result<(), Failure> {
         let config = self.config()?;
+        let mut profile = Profile::start("read");
         let table = config.reading.table(&self.data)?;
         if config.options.target.is_empty() {
             return Err(no_target(&table));
@@ -125,15 +131,17 @@ impl Train {
         }
         talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
         let signals = Signals::default();
-        let (fitted, events) = self.fit(&table, &config.options, &signals, talk)?;
+        let (fitted, events) = self.fit(&table, &config.options, &signals, &mut profile, talk)?;
         if let StopReason::Diverged(divergence) = &fitted.report.stop {
             let message = format!("{}; no model is written\nhelp: {}", fitted.report.stop, divergence.help);
             return Err(Failure::new(Exit::Diverged, message));
         }
         if let Some(path) = &self.output {
+            profile.enter("write");
             fitted.model.save(path, self.force)?;
         }
-        self.report(&fitted, events, talk)?;
+        profile.end();
+        self.report(&fitted, events, &profile, talk)?;
         match (&fitted.report.stop, signals.exit()) {
             (StopReason::Interrupted, Some(exit)) => Err(Failure::silent(exit)),
             _ => Demand::check(&self.require, judged(&fitted)),
@@ -159,8 +167,10 @@ impl Train {
         table: &Table,
         options: &FitOptions,
         signals: &Signals,
+        profile: &mut Profile,
         talk: &Talk,
     ) -> Result<(Fitted, Option<Events>), Failure> {
+        profile.enter("encode");
         let prepared = prepare(table, options)?;
         prepared.decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
         let config = Config { options: prepared.resolved.clone(), ..Config::default() };
@@ -171,18 +181,22 @@ impl Train {
         }
         let mut progress = Progress::new(*talk, prepared.resolved.epochs.unwrap_or(0));
         let mut events = self.events.then(Events::new);
-        let mut epoch = |epoch: &Epoch| {
-            events.iter_mut().for_each(|events| events.epoch(epoch));
-            progress.epoch(epoch);
+        let mut observe = |event: Event<'_>| match event {
+            Event::Stage(stage) => profile.train(stage),
+            Event::Epoch(epoch) => {
+                events.iter_mut().for_each(|events| events.epoch(epoch));
+                progress.epoch(epoch);
+            }
         };
-        let interrupt = Some(Arc::clone(&signals.stop));
-        let fitted = prepared.train(Watcher { threads: self.threads.count(), interrupt, epoch: &mut epoch });
+        let (threads, interrupt) = (self.threads.count(), Some(Arc::clone(&signals.stop)));
+        let watcher = Watcher { threads, interrupt, profile: self.profile, observe: &mut observe };
+        let fitted = prepared.train(watcher);
         progress.finish();
         Ok((fitted?, events))
     }
 
     /// Results to standard output, the rest beside it.
-    fn report(&self, fitted: &Fitted, events: Option<Events>, talk: &Talk) -> Result<(), Failure> {
+    fn report(&self, fitted: &Fitted, events: Option<Events>, profile: &Profile, talk: &Talk) -> Result<(), Failure> {
         let report = &fitted.report;
         talk.say(format!("stopped: {}", report.stop));
         let mut of: Vec<(&str, &Metrics)> = vec![("training", &fitted.train_metrics)];
@@ -208,12 +222,30 @@ impl Train {
             Some(path) => format!("model: {}, from {epochs}", path.display()),
             None => format!("model: not kept, from {epochs}"),
         });
+        let document = || Document {
+            summary: fitted.summary(),
+            profile: self.profile.then(|| profile.record(&report.instructions)),
+        };
         match events {
-            Some(events) => Ok(events.finish(&fitted.summary())?),
-            None if self.json => output::json(&fitted.summary()),
-            None => Ok(()),
+            Some(events) => Ok(events.finish(&document())?),
+            None if self.json => output::json(&document()),
+            None => {
+                if self.profile {
+                    talk.say(format!("\n{}", profile.describe(&report.instructions)));
+                }
+                Ok(())
+            }
         }
     }
+}
+
+/// The document of `--json`.
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileRecord<'a>>,
 }
 
 /// The metrics that say most about new rows.

@@ -14,7 +14,7 @@ use backpass_kernels::MAX_DIMS;
 use crate::graph::{Graph, GraphError};
 use crate::passes::{PASSES, legalise};
 
-pub use plan::{Plan, Slot, SlotKind};
+pub use plan::{Plan, Slot, SlotKind, Timed};
 
 /// How to compile.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! The plan: a list of instructions over one arena, with every offset fixed.
 
 use std::fmt;
+use std::time::Duration;
 
 use backpass_kernels::{Buffer, Command, Lent, Sequence};
 
@@ -58,6 +59,17 @@ pub struct Plan {
     pub(crate) max_rows: usize,
 }
 
+/// One instruction of a plan with a time that was measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timed {
+    /// What it does, as the plan prints it.
+    pub instruction: String,
+    /// The nodes that it computes, in words.
+    pub nodes: String,
+    /// Its time in seconds.
+    pub seconds: f64,
+}
+
 impl Plan {
     /// The number of elements of the arena.
     pub fn arena_len(&self) -> usize {
@@ -87,6 +99,18 @@ impl Plan {
         let text = self.sequence.commands().nth(index).map(|(.., command)| command.to_string()).unwrap_or_default();
         let nodes: Vec<String> = self.nodes[index].iter().map(|&node| self.graph.describe(node)).collect();
         (text.lines().next().unwrap_or_default().to_string(), nodes.join(", "))
+    }
+
+    /// The instructions in order, each with its element of `times`.
+    ///
+    /// # Panics
+    /// When there are more times than instructions.
+    pub fn timed(&self, times: &[Duration]) -> Vec<Timed> {
+        let timed = |(index, time): (usize, &Duration)| {
+            let (instruction, nodes) = self.describe(index);
+            Timed { instruction, nodes, seconds: time.as_secs_f64() }
+        };
+        times.iter().enumerate().map(timed).collect()
     }
 
     /// Floating point operations of all matrix products for a batch of `rows`, a multiply-add being two.

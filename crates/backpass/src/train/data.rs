@@ -81,6 +81,20 @@ pub enum DataError {
     },
 }
 
+/// How much each row of a data set counts, 1 on average.
+#[derive(Clone, Copy)]
+pub(crate) struct RowWeights<'a> {
+    weights: Option<&'a [f32]>,
+    scale: f64,
+}
+
+impl RowWeights<'_> {
+    /// The weight of a row.
+    pub fn at(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| f64::from(weights[row]) * self.scale)
+    }
+}
+
 impl<D: Real> Dataset<D> {
     /// Rows from inputs and targets, given row by row.
     pub fn new(inputs: usize, x: Vec<D>, targets: usize, y: Vec<D>) -> Self {
@@ -93,10 +107,10 @@ impl<D: Real> Dataset<D> {
     }
 
     /// The weight of each row, scaled so that their mean is 1.
-    pub(crate) fn row_weights(&self) -> Vec<f64> {
-        let Some(weights) = &self.weights else { return vec![1.0; self.rows()] };
-        let sum: f64 = weights.iter().map(|&w| f64::from(w)).sum();
-        weights.iter().map(|&w| f64::from(w) * (weights.len() as f64 / sum)).collect()
+    pub(crate) fn row_weights(&self) -> RowWeights<'_> {
+        let weights = self.weights.as_deref();
+        let scale = |all: &[f32]| all.len() as f64 / all.iter().map(|&w| f64::from(w)).sum::<f64>();
+        RowWeights { weights, scale: weights.map_or(1.0, scale) }
     }
 
     /// Checks sizes and values against a network and a loss.

@@ -5,37 +5,32 @@ use backpass_kernels::Real;
 use crate::array::Array;
 use crate::compile::SlotKind;
 use crate::interpret::interpret_as;
-use crate::nn::Weights;
 use crate::session::{Session, SessionError};
 use crate::train::Divergence;
 use crate::train::run::Stepper;
-
-pub(super) fn finite(values: &Weights) -> bool {
-    values.values().flat_map(Array::data).all(|v| v.is_finite())
-}
 
 /// Repeats an epoch from its start, which gives the same bits, up to the first step that leaves the loss, a parameter or
 /// a state not finite, and looks into that step.
 pub(super) fn diagnose<T: Real, D: Real>(
     stepper: &mut Stepper<'_, T, D>,
-    before: Weights,
+    before: &[T],
     epoch: usize,
     order: &[u32],
     rate: &dyn Fn(usize) -> f64,
 ) -> Result<Divergence, SessionError> {
-    stepper.restore(&before)?;
-    let mut state = before;
+    stepper.restore(before);
+    let mut state = before.to_vec();
     let (mut number, mut loss, mut rows) = (0, f64::NAN, 0);
     for (index, batch) in order.chunks(stepper.batch).enumerate() {
         (number, rows) = (stepper.number(epoch, index), batch.len());
-        loss = stepper.step(batch, rate(index), number);
-        let after = stepper.state()?;
-        if !loss.is_finite() || !finite(&after) {
+        stepper.gather(batch, rate(index), number);
+        loss = stepper.step(rows);
+        if !loss.is_finite() || !stepper.is_finite() {
             break;
         }
-        state = after;
+        stepper.save(&mut state);
     }
-    stepper.restore(&state)?;
+    stepper.restore(&state);
     let (node, value) = first_bad(&stepper.session, rows)?.unwrap_or((String::new(), loss));
     let help = "lower the learning rate, clip the gradient, or scale the inputs";
     Ok(Divergence { epoch: epoch + 1, step: number, node, value, help })

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use backpass_kernels::{Pool, Real};
 
+use crate::array::Array;
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
 use crate::graph::Graph;
 use crate::loss::Loss;
 use crate::nn::{Network, Weights};
 use crate::session::{Session, SessionError};
+use crate::train::data::RowWeights;
 use crate::train::objective::{TARGET, WEIGHT, evaluation_graph};
 use crate::train::{Dataset, TrainError, pool};
 
@@ -79,8 +81,8 @@ pub(super) fn set_rows<D: Real>(session: &mut Session<f64>, data: &Dataset<D>) -
         let slot = session.slot(SlotKind::Input, name)?;
         copy(session.write(&slot, data.rows()), values);
     }
-    let weight = session.slot(SlotKind::Input, WEIGHT)?;
-    session.write(&weight, data.rows()).copy_from_slice(&data.row_weights());
+    let (slot, weights) = (session.slot(SlotKind::Input, WEIGHT)?, data.row_weights());
+    session.write(&slot, data.rows()).iter_mut().enumerate().for_each(|(row, t)| *t = weights.at(row));
     Ok(())
 }
 
@@ -98,8 +100,12 @@ pub(super) fn full_batch<D: Real>(
     Ok(session)
 }
 
-/// Writes one long vector into the parameters of a session.
-pub(super) fn set_parameters<'s>(session: &mut Session<f64>, slots: impl Iterator<Item = &'s Slot>, x: &[f64]) {
+/// Writes one long vector into parameters of a session.
+pub(super) fn set_parameters<'s, T: Real>(
+    session: &mut Session<T>,
+    slots: impl IntoIterator<Item = &'s Slot>,
+    x: &[T],
+) {
     let mut rest = x;
     for slot in slots {
         let target = session.write(slot, 0);
@@ -107,6 +113,16 @@ pub(super) fn set_parameters<'s>(session: &mut Session<f64>, slots: impl Iterato
         target.copy_from_slice(values);
         rest = after;
     }
+}
+
+/// The weights of a network as one long vector, in the order of their names.
+pub(super) fn flatten<T: Real>(weights: &Weights) -> Vec<T> {
+    weights.values().flat_map(Array::data).map(|&v| T::from_f64(v)).collect()
+}
+
+/// Where a session has the weights of a network, in the order of their names.
+pub(super) fn weight_slots<T: Real>(session: &Session<T>, weights: &Weights) -> Result<Vec<Slot>, SessionError> {
+    weights.keys().map(|name| session.slot(SlotKind::Parameter, name)).collect()
 }
 
 pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
@@ -117,7 +133,8 @@ pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) 
 pub(super) struct Evaluator<'a, T: Real, D> {
     session: Session<T>,
     data: &'a Dataset<D>,
-    row_weights: Vec<f64>,
+    row_weights: RowWeights<'a>,
+    parameters: Vec<Slot>,
     slots: [Slot; 3],
     y: Slot,
     sum: Slot,
@@ -132,12 +149,13 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
         let slots = [input("x")?, input(TARGET)?, input(WEIGHT)?];
         let y = session.slot(SlotKind::Output, "y")?;
         let sum = session.slot(SlotKind::Output, "sum")?;
-        Ok(Evaluator { session, data, row_weights: data.row_weights(), slots, y, sum })
+        let (row_weights, parameters) = (data.row_weights(), weight_slots(&session, &network.weights)?);
+        Ok(Evaluator { session, data, row_weights, parameters, slots, y, sum })
     }
 
-    /// Mean loss with these weights; the outputs go to `outputs`.
-    pub fn run(&mut self, weights: &Weights, outputs: &mut Vec<f32>) -> Result<f64, SessionError> {
-        set_weights(&mut self.session, weights)?;
+    /// Mean loss with these weights, in the order of their names; the outputs go to `outputs`.
+    pub fn run(&mut self, weights: &[T], outputs: &mut Vec<f32>) -> f64 {
+        set_parameters(&mut self.session, &self.parameters, weights);
         outputs.clear();
         let data = self.data;
         let tile = self.session.plan().max_rows();
@@ -147,13 +165,13 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
             let part = |values: &'a [D], width: usize| &values[start * width..(start + n) * width];
             copy(self.session.write(&self.slots[0], n), part(&data.x, data.inputs));
             copy(self.session.write(&self.slots[1], n), part(&data.y, data.targets));
-            let weights = &self.row_weights[start..start + n];
-            self.session.write(&self.slots[2], n).iter_mut().zip(weights).for_each(|(t, w)| *t = T::from_f64(*w));
+            let weights = self.session.write(&self.slots[2], n).iter_mut().zip(start..);
+            weights.for_each(|(t, row)| *t = T::from_f64(self.row_weights.at(row)));
             self.session.run(n);
             total += self.session.read(&self.sum, n)[0].to_f64();
             outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
         }
-        Ok(total / data.rows() as f64)
+        total / data.rows() as f64
     }
 }
 
@@ -169,6 +187,6 @@ pub fn evaluate<D: Real>(
     data.check(network, loss)?;
     let mut evaluator = Evaluator::<f32, D>::new(network, data, loss, pool(threads)?)?;
     let mut outputs = Vec::new();
-    let mean = evaluator.run(&network.weights, &mut outputs)?;
+    let mean = evaluator.run(&flatten(&network.weights), &mut outputs);
     Ok((mean, outputs))
 }

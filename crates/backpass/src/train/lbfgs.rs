@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use backpass_kernels::{Pool, Real};
 
-use crate::compile::{Slot, SlotKind};
-use crate::nn::{Network, Weights};
+use crate::compile::{Slot, SlotKind, Timed};
+use crate::nn::Network;
 use crate::session::{Session, SessionError};
 use crate::train::diagnose::first_bad;
 use crate::train::evaluate::{full_batch, set_parameters};
 use crate::train::monitor::Monitor;
 use crate::train::objective::gradient_graph;
-use crate::train::{Dataset, Divergence, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation};
+use crate::train::timer::Timer;
+use crate::train::{
+    Dataset, Divergence, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
+};
 
 /// A gradient whose largest element is below this counts as zero.
 const FLAT: f64 = 1e-10;
@@ -56,6 +59,7 @@ pub(super) struct Objective {
     loss: Slot,
     penalty: Option<Slot>,
     rows: usize,
+    timer: Timer,
     /// Rows seen by all evaluations together.
     pub seen: u64,
 }
@@ -74,7 +78,8 @@ impl Objective {
             |name: &String| Ok((session.slot(SlotKind::Parameter, name)?, output(&format!("gradient of {name}"))?));
         let parameters = network.weights.keys().map(pair).collect::<Result<_, SessionError>>()?;
         let (loss, penalty) = (output("loss")?, output("penalty").ok());
-        Ok(Objective { session, parameters, loss, penalty, rows, seen: 0 })
+        let timer = Timer::new(session.plan(), options.profile);
+        Ok(Objective { session, parameters, loss, penalty, rows, timer, seen: 0 })
     }
 
     pub fn start(&self) -> Vec<f64> {
@@ -87,7 +92,7 @@ impl Objective {
 
     pub fn at(&mut self, x: Vec<f64>, step: f64) -> Point {
         self.set(&x);
-        self.session.run(self.rows);
+        self.timer.run(&mut self.session, self.rows);
         self.seen += self.rows as u64;
         let number = |slot: &Slot| self.session.read(slot, 0)[0];
         let (loss, penalty) = (number(&self.loss), self.penalty.as_ref().map_or(0.0, number));
@@ -95,10 +100,9 @@ impl Objective {
         Point { x, loss, penalty, gradient, step }
     }
 
-    pub fn weights(&mut self, x: &[f64]) -> Result<Weights, SessionError> {
-        self.set(x);
-        let get = |name: &String| self.session.get(SlotKind::Parameter, name, 0);
-        self.parameters.iter().map(|(p, _)| Ok((p.name.clone(), get(&p.name)?))).collect()
+    /// The instructions of the objective with their times, if they were to be measured.
+    pub fn instructions(&self) -> Vec<Timed> {
+        self.timer.instructions(self.session.plan())
     }
 
     /// Why a start that is not finite is the end.
@@ -177,18 +181,20 @@ pub(super) fn train<D: Real>(
     options: &TrainOptions,
     memory: usize,
     pool: Arc<Pool>,
-    observe: &mut dyn FnMut(&Epoch),
+    observe: &mut Observer<'_>,
 ) -> Result<TrainReport, TrainError> {
     let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
     let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
     let mut pairs = Pairs::new();
+    monitor.enter(Stage::Step);
     let mut point = objective.at(objective.start(), 0.0);
     if !point.value().is_finite() {
         let stop = objective.diverged(&point)?;
-        return Ok(monitor.report(network, Some(stop), objective.seen));
+        return Ok(monitor.report(network, &point.x, Some(stop), objective.seen, objective.instructions()));
     }
     let mut stop = None;
     for _ in 0..options.epochs {
+        monitor.enter(Stage::Step);
         let mut found = objective.search(&point, &pairs);
         if found.is_none() && !pairs.is_empty() {
             // The estimated curvature points nowhere: forget it.
@@ -209,8 +215,7 @@ pub(super) fn train<D: Real>(
             }
         }
         point = next;
-        network.weights = objective.weights(&point.x)?;
-        stop = monitor.epoch(&network.weights, point.loss, point.penalty, point.step)?;
+        stop = monitor.epoch(&point.x, point.loss, point.penalty, point.step);
         let gradient = point.flatness();
         if gradient < FLAT {
             stop = stop.or(Some(StopReason::Converged { gradient }));
@@ -219,5 +224,5 @@ pub(super) fn train<D: Real>(
             break;
         }
     }
-    Ok(monitor.report(network, stop, objective.seen))
+    Ok(monitor.report(network, &point.x, stop, objective.seen, objective.instructions()))
 }

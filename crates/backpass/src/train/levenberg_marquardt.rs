@@ -14,11 +14,11 @@ use crate::compile::{Slot, SlotKind};
 use crate::loss::Loss;
 use crate::nn::Network;
 use crate::session::{Session, SessionError};
-use crate::train::evaluate::{Evaluator, full_batch, set_parameters};
+use crate::train::evaluate::{Evaluator, flatten, full_batch, set_parameters};
 use crate::train::lbfgs::{Objective, Point, dot};
 use crate::train::monitor::Monitor;
 use crate::train::objective::{curvature_graph, tangent};
-use crate::train::{Dataset, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation, pool};
+use crate::train::{Dataset, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation, pool};
 
 /// The matrix has a row and a column for each parameter.
 const MOST_PARAMETERS: usize = 4000;
@@ -125,8 +125,8 @@ pub fn covariance<D: Real>(
         _ if options.penalty.l1 > 0.0 || options.penalty.l2 > 0.0 || room(network, data).is_err() => None,
         Loss::Squared(_) if numbers > n => {
             let pool = pool(options.threads)?;
-            let loss =
-                Evaluator::<f64, D>::new(network, data, &options.loss, pool)?.run(&network.weights, &mut vec![])?;
+            let mut evaluator = Evaluator::<f64, D>::new(network, data, &options.loss, pool)?;
+            let loss = evaluator.run(&flatten(&network.weights), &mut Vec::new());
             Some(2.0 * rows * loss / (numbers - n))
         }
         Loss::BinaryCrossEntropy(_) | Loss::SoftmaxCrossEntropy(_) | Loss::Poisson(_) => Some(1.0),
@@ -209,20 +209,22 @@ pub(super) fn train<D: Real>(
     options: &TrainOptions,
     mut damping: f64,
     pool: Arc<Pool>,
-    observe: &mut dyn FnMut(&Epoch),
+    observe: &mut Observer<'_>,
 ) -> Result<TrainReport, TrainError> {
     room(network, data)?;
     let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
     let mut curvature = Curvature::new(network, data, options, Arc::clone(&pool))?;
     let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
+    monitor.enter(Stage::Step);
     let mut point = objective.at(objective.start(), 0.0);
     if !point.is_finite() {
         let stop = objective.diverged(&point)?;
-        return Ok(monitor.report(network, Some(stop), objective.seen));
+        return Ok(monitor.report(network, &point.x, Some(stop), objective.seen, objective.instructions()));
     }
     let mut d = vec![0.0; point.x.len()];
     let mut stop = None;
     'epochs: for _ in 0..options.epochs {
+        monitor.enter(Stage::Step);
         let Some(matrix) = curvature.at(&point.x, || monitor.halted().is_some()) else {
             stop = monitor.halted();
             break;
@@ -257,11 +259,10 @@ pub(super) fn train<D: Real>(
             }
         };
         point = next;
-        network.weights = objective.weights(&point.x)?;
-        stop = stop.or(monitor.epoch(&network.weights, point.loss, point.penalty, point.step)?);
+        stop = stop.or(monitor.epoch(&point.x, point.loss, point.penalty, point.step));
         if stop.is_some() {
             break;
         }
     }
-    Ok(monitor.report(network, stop, objective.seen))
+    Ok(monitor.report(network, &point.x, stop, objective.seen, objective.instructions()))
 }

@@ -8,6 +8,7 @@ mod levenberg_marquardt;
 mod monitor;
 mod objective;
 mod run;
+mod timer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use backpass_kernels::{Pool, Real};
 
 use crate::autodiff::DifferentiateError;
 use crate::builder::BuildErrors;
-use crate::compile::CompileError;
+use crate::compile::{CompileError, Timed};
 use crate::loss::Loss;
 use crate::nn::{Network, NetworkError, input};
 use crate::optim::Optimizer;
@@ -84,6 +85,8 @@ pub struct TrainOptions {
     pub double_precision: bool,
     /// When another thread sets this, training stops after the step at hand.
     pub interrupt: Option<Arc<AtomicBool>>,
+    /// Whether the stages of the run are told to its observer and the instructions of its steps are timed.
+    pub profile: bool,
 }
 
 impl Default for TrainOptions {
@@ -109,6 +112,7 @@ impl Default for TrainOptions {
             threads: 1,
             double_precision: false,
             interrupt: None,
+            profile: false,
         }
     }
 }
@@ -239,6 +243,33 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
+/// What training is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The data are checked, the step and the evaluation are compiled.
+    Compile,
+    /// The rows are put in order, and those of a batch are brought together.
+    Gather,
+    /// Forward and backward pass and updates, or the search for a step.
+    Step,
+    /// Everything that follows an epoch: loss and metrics on the validation rows, history, best weights, stopping.
+    Evaluate,
+    /// Training is over.
+    Finish,
+}
+
+/// What an observer is told of a training run.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A stage begins; only with [`TrainOptions::profile`].
+    Stage(Stage),
+    /// An epoch has ended.
+    Epoch(&'a Epoch),
+}
+
+/// Who follows a training run.
+pub type Observer<'a> = dyn FnMut(Event<'_>) + 'a;
+
 /// Why training stopped, with the evidence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StopReason {
@@ -362,6 +393,8 @@ pub struct TrainReport {
     pub seconds: f64,
     /// Rows seen by all steps together.
     pub rows: u64,
+    /// The instructions of a step, each with its time in all steps together; only with [`TrainOptions::profile`].
+    pub instructions: Vec<Timed>,
 }
 
 /// A number computed from the outputs for all rows, one row after the other.
@@ -393,7 +426,7 @@ impl<D> Default for Validation<'_, D> {
     }
 }
 
-/// Trains `network` in place and says what happened; `observe` is called after every epoch.
+/// Trains `network` in place and says what happened; `observe` is told of every epoch.
 ///
 /// Divergence is a result, not an error: the best weights seen before it are kept.
 pub fn train<D: Real>(
@@ -401,8 +434,11 @@ pub fn train<D: Real>(
     data: &Dataset<D>,
     validation: &Validation<'_, D>,
     options: &TrainOptions,
-    observe: &mut dyn FnMut(&Epoch),
+    observe: &mut Observer<'_>,
 ) -> Result<TrainReport, TrainError> {
+    if options.profile {
+        observe(Event::Stage(Stage::Compile));
+    }
     network.check()?;
     options.check()?;
     data.check(network, &options.loss)?;

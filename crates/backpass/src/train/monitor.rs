@@ -6,16 +6,20 @@ use std::time::Instant;
 
 use backpass_kernels::{Pool, Real};
 
-use crate::nn::{Network, Weights};
+use crate::array::Array;
+use crate::compile::Timed;
+use crate::nn::Network;
 use crate::train::evaluate::Evaluator;
-use crate::train::{Epoch, Metric, StopReason, TrainError, TrainOptions, TrainReport, Validation};
+use crate::train::{
+    Epoch, Event, Metric, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
+};
 
 pub(super) struct Monitor<'a, T: Real, D = f32> {
     options: &'a TrainOptions,
     metrics: &'a [Metric<'a>],
     watch: Option<usize>,
     evaluator: Option<Evaluator<'a, T, D>>,
-    observe: &'a mut dyn FnMut(&Epoch),
+    observe: &'a mut Observer<'a>,
     start: Instant,
     outputs: Vec<f32>,
     history: Vec<Epoch>,
@@ -23,7 +27,7 @@ pub(super) struct Monitor<'a, T: Real, D = f32> {
     higher_is_better: bool,
     best: f64,
     best_epoch: usize,
-    best_weights: Option<Weights>,
+    best_weights: Option<Vec<T>>,
     /// The last value that counted as an improvement, and its epoch.
     improved_to: f64,
     improved_in: usize,
@@ -35,7 +39,7 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
         validation: &'a Validation<'_, D>,
         options: &'a TrainOptions,
         pool: Arc<Pool>,
-        observe: &'a mut dyn FnMut(&Epoch),
+        observe: &'a mut Observer<'a>,
     ) -> Result<Self, TrainError> {
         let evaluator = validation.data.map(|rows| Evaluator::new(network, rows, &options.loss, pool)).transpose()?;
         let metrics: &[Metric<'_>] = if evaluator.is_some() { &validation.metrics } else { &[] };
@@ -81,34 +85,38 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
         self.improved_in == self.history.len()
     }
 
-    /// Records an epoch that ended with `weights`, and decides whether to go on.
-    pub fn epoch(
-        &mut self,
-        weights: &Weights,
-        train_loss: f64,
-        penalty: f64,
-        learning_rate: f64,
-    ) -> Result<Option<StopReason>, TrainError> {
-        let validation_loss = self.evaluator.as_mut().map(|e| e.run(weights, &mut self.outputs)).transpose()?;
+    /// Tells what training goes on with.
+    pub fn enter(&mut self, stage: Stage) {
+        if self.options.profile {
+            (self.observe)(Event::Stage(stage));
+        }
+    }
+
+    /// Records an epoch that ended with `weights`, in the order of their names, and decides whether to go on.
+    pub fn epoch(&mut self, weights: &[T], train_loss: f64, penalty: f64, learning_rate: f64) -> Option<StopReason> {
+        self.enter(Stage::Evaluate);
+        let validation_loss = self.evaluator.as_mut().map(|e| e.run(weights, &mut self.outputs));
         let metrics: Vec<_> = self.metrics.iter().map(|m| (m.name.clone(), (m.compute)(&self.outputs))).collect();
         let metric = self.watch.map(|i| metrics[i].1);
         let value = metric.or(validation_loss).unwrap_or(train_loss + penalty);
         let (epoch, seconds) = (self.history.len() + 1, self.start.elapsed().as_secs_f64());
         let record = Epoch { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds };
-        (self.observe)(&record);
+        (self.observe)(Event::Epoch(&record));
         self.history.push(record);
         // Of equal values the last one is kept.
         if self.at_least(value, self.best) {
             (self.best, self.best_epoch) = (value, epoch);
             if self.options.restore_best && self.evaluator.is_some() {
-                self.best_weights = Some(weights.clone());
+                let best = self.best_weights.get_or_insert_default();
+                best.clear();
+                best.extend_from_slice(weights);
             }
         }
         let gain = if self.higher_is_better { value - self.improved_to } else { self.improved_to - value };
         if gain > self.options.min_improvement {
             (self.improved_to, self.improved_in) = (value, epoch);
         }
-        Ok(self.decide(value))
+        self.decide(value)
     }
 
     fn decide(&self, value: f64) -> Option<StopReason> {
@@ -127,11 +135,24 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
         if self.higher_is_better { value >= other } else { value <= other }
     }
 
-    /// Ends the run, with the best weights if they were to be restored.
-    pub fn report(self, network: &mut Network, stop: Option<StopReason>, rows: u64) -> TrainReport {
-        let mut best_epoch = self.history.len();
-        if let Some(weights) = self.best_weights {
-            (network.weights, best_epoch) = (weights, self.best_epoch);
+    /// Ends the run: the network gets the best weights if they were to be restored, else the last ones.
+    pub fn report(
+        mut self,
+        network: &mut Network,
+        last: &[T],
+        stop: Option<StopReason>,
+        rows: u64,
+        instructions: Vec<Timed>,
+    ) -> TrainReport {
+        self.enter(Stage::Finish);
+        let (weights, best_epoch) = match &self.best_weights {
+            Some(best) => (&best[..], self.best_epoch),
+            None => (last, self.history.len()),
+        };
+        // Before the first epoch has ended nothing has changed, not even by rounding.
+        if best_epoch > 0 {
+            let targets = network.weights.values_mut().flat_map(Array::data_mut);
+            targets.zip(weights).for_each(|(t, v)| *t = v.to_f64());
         }
         TrainReport {
             history: self.history,
@@ -140,6 +161,7 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
             stop: stop.unwrap_or(StopReason::Epochs { epochs: self.options.epochs }),
             seconds: self.start.elapsed().as_secs_f64(),
             rows,
+            instructions,
         }
     }
 }

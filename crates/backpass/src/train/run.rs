@@ -6,14 +6,18 @@ use backpass_kernels::philox::Stream;
 use backpass_kernels::{Pool, Real};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
-use crate::nn::{Network, Weights};
+use crate::nn::Network;
 use crate::optim::schedule::Schedule;
-use crate::session::{Session, SessionError};
-use crate::train::diagnose::{diagnose, finite};
-use crate::train::evaluate::set_weights;
+use crate::session::Session;
+use crate::train::data::RowWeights;
+use crate::train::diagnose::diagnose;
+use crate::train::evaluate::{set_parameters, set_weights, weight_slots};
 use crate::train::monitor::Monitor;
 use crate::train::objective::{RATE, STEP, TARGET, WEIGHT, step_graph};
-use crate::train::{BatchSize, Dataset, Epoch, StopReason, TrainError, TrainOptions, TrainReport, Validation};
+use crate::train::timer::Timer;
+use crate::train::{
+    BatchSize, Dataset, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
+};
 
 /// Key of the streams that shuffle rows, apart from the keys of weights and dropout.
 const SHUFFLE: u64 = 0x5348_5546_464c_4521;
@@ -22,7 +26,7 @@ const SHUFFLE: u64 = 0x5348_5546_464c_4521;
 pub(super) struct Stepper<'a, T: Real, D = f32> {
     pub session: Session<T>,
     data: &'a Dataset<D>,
-    row_weights: Vec<f64>,
+    row_weights: RowWeights<'a>,
     x: Slot,
     target: Slot,
     weight: Slot,
@@ -31,8 +35,11 @@ pub(super) struct Stepper<'a, T: Real, D = f32> {
     loss: Slot,
     penalty: Option<Slot>,
     pub batch: usize,
+    /// The weights in the order of their names, then what the optimiser keeps.
+    kept: Vec<Slot>,
     seed: u64,
     shuffle: bool,
+    timer: Timer,
 }
 
 impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
@@ -54,8 +61,28 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
         let (rate, step) = (input(RATE)?, input(STEP)?);
         let loss = session.slot(SlotKind::Output, "loss")?;
         let penalty = session.slot(SlotKind::Output, "penalty").ok();
+        let mut kept = weight_slots(&session, &network.weights)?;
+        let slots = session.plan().slots().iter().filter(|s| s.kind == SlotKind::Parameter);
+        kept.extend(slots.filter(|s| !network.weights.contains_key(&s.name)).cloned());
+        let timer = Timer::new(session.plan(), options.profile);
         let (row_weights, seed, shuffle) = (data.row_weights(), options.seed, options.shuffle);
-        Ok(Stepper { session, data, row_weights, x, target, weight, rate, step, loss, penalty, batch, seed, shuffle })
+        Ok(Stepper {
+            session,
+            data,
+            row_weights,
+            x,
+            target,
+            weight,
+            rate,
+            step,
+            loss,
+            penalty,
+            batch,
+            kept,
+            seed,
+            shuffle,
+            timer,
+        })
     }
 
     fn steps_per_epoch(&self) -> usize {
@@ -77,16 +104,20 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
         }
     }
 
-    /// Runs one step on the rows `batch`; `number` counts from 1. Returns the mean loss over the rows.
-    pub fn step(&mut self, batch: &[u32], learning_rate: f64, number: u64) -> f64 {
+    /// Brings together what a step on the rows `batch` reads; `number` counts from 1.
+    pub fn gather(&mut self, batch: &[u32], learning_rate: f64, number: u64) {
         let (n, data) = (batch.len(), self.data);
         gather(self.session.write(&self.x, n), &data.x, data.inputs, batch);
         gather(self.session.write(&self.target, n), &data.y, data.targets, batch);
         let weight = self.session.write(&self.weight, n);
-        weight.iter_mut().zip(batch).for_each(|(w, &row)| *w = T::from_f64(self.row_weights[row as usize]));
+        weight.iter_mut().zip(batch).for_each(|(w, &row)| *w = T::from_f64(self.row_weights.at(row as usize)));
         self.session.write(&self.rate, 0)[0] = T::from_f64(learning_rate);
         self.session.write(&self.step, 0)[0] = T::from_f64(number as f64);
-        self.session.run(n);
+    }
+
+    /// Runs one step on the `rows` rows gathered, and gives their mean loss.
+    pub fn step(&mut self, rows: usize) -> f64 {
+        self.timer.run(&mut self.session, rows);
         self.session.read(&self.loss, 0)[0].to_f64()
     }
 
@@ -94,14 +125,21 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
         self.penalty.as_ref().map_or(0.0, |slot| self.session.read(slot, 0)[0].to_f64())
     }
 
-    /// Parameters and what the optimiser keeps, to go back to.
-    pub fn state(&self) -> Result<Weights, SessionError> {
-        let kept = self.session.plan().slots().iter().filter(|s| s.kind == SlotKind::Parameter);
-        kept.map(|s| Ok((s.name.clone(), self.session.get(SlotKind::Parameter, &s.name, 0)?))).collect()
+    /// Whether the weights and what the optimiser keeps are all finite.
+    pub fn is_finite(&self) -> bool {
+        // Without an early end the loop runs on vectors.
+        let finite = |slot: &Slot| self.session.read(slot, 0).iter().fold(true, |ok, v| ok & v.to_f64().is_finite());
+        self.kept.iter().all(finite)
     }
 
-    pub fn restore(&mut self, state: &Weights) -> Result<(), SessionError> {
-        set_weights(&mut self.session, state)
+    /// Copies the weights and what the optimiser keeps, to go back to.
+    pub fn save(&self, state: &mut Vec<T>) {
+        state.clear();
+        self.kept.iter().for_each(|slot| state.extend_from_slice(self.session.read(slot, 0)));
+    }
+
+    pub fn restore(&mut self, state: &[T]) {
+        set_parameters(&mut self.session, &self.kept, state);
     }
 }
 
@@ -119,21 +157,27 @@ pub(super) fn train<T: Real, D: Real>(
     validation: &Validation<'_, D>,
     options: &TrainOptions,
     pool: Arc<Pool>,
-    observe: &mut dyn FnMut(&Epoch),
+    observe: &mut Observer<'_>,
 ) -> Result<TrainReport, TrainError> {
     let mut stepper = Stepper::<T, D>::new(network, data, options, Arc::clone(&pool))?;
     let mut monitor = Monitor::<T, D>::new(network, validation, options, pool, observe)?;
     let mut plateau = Plateau::new(options.schedule);
     let steps = stepper.steps_per_epoch();
     let (mut order, mut rows, mut stop) = (Vec::new(), 0, None);
-    let mut before = stepper.state()?;
+    // The state in which the last good epoch ended; the weights come first.
+    let (mut state, weights) = (Vec::new(), network.parameter_count());
+    stepper.save(&mut state);
     for epoch in 0..options.epochs {
+        monitor.enter(Stage::Gather);
         stepper.order(epoch, &mut order);
         let rate = |index: usize| learning_rate(options, plateau.drops, epoch, index, steps);
         let (mut sum, mut seen, mut last_rate) = (0.0, 0, 0.0);
         for (index, batch) in order.chunks(stepper.batch).enumerate() {
             last_rate = rate(index);
-            sum += stepper.step(batch, last_rate, stepper.number(epoch, index)) * batch.len() as f64;
+            monitor.enter(Stage::Gather);
+            stepper.gather(batch, last_rate, stepper.number(epoch, index));
+            monitor.enter(Stage::Step);
+            sum += stepper.step(batch.len()) * batch.len() as f64;
             seen += batch.len();
             stop = monitor.halted();
             if !sum.is_finite() || stop.is_some() {
@@ -141,23 +185,21 @@ pub(super) fn train<T: Real, D: Real>(
             }
         }
         rows += seen as u64;
-        let after = stepper.state()?;
-        if !sum.is_finite() || !finite(&after) {
-            stop = Some(StopReason::Diverged(diagnose(&mut stepper, before, epoch, &order, &rate)?));
+        monitor.enter(Stage::Evaluate);
+        if !sum.is_finite() || !stepper.is_finite() {
+            stop = Some(StopReason::Diverged(diagnose(&mut stepper, &state, epoch, &order, &rate)?));
             break;
         }
-        for (name, value) in &mut network.weights {
-            *value = after[name].clone();
-        }
-        before = after;
-        let decision = monitor.epoch(&network.weights, sum / seen as f64, stepper.penalty(), last_rate)?;
+        stepper.save(&mut state);
+        let decision = monitor.epoch(&state[..weights], sum / seen as f64, stepper.penalty(), last_rate);
         plateau.note(monitor.improved());
         stop = stop.or(decision);
         if stop.is_some() {
             break;
         }
     }
-    Ok(monitor.report(network, stop, rows))
+    let instructions = stepper.timer.instructions(stepper.session.plan());
+    Ok(monitor.report(network, &state[..weights], stop, rows, instructions))
 }
 
 /// The learning rate of step `index` of an epoch, both from 0.
