@@ -79,7 +79,7 @@ const CRATES: &[(&str, &[&str])] = &[
 /// All sources.
 pub fn sources() -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
-    for folder in ["crates", "xtask"] {
+    for folder in ["bench", "crates", "xtask"] {
         all.extend(files(Path::new(folder))?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "rs")));
     }
     Ok(all)
