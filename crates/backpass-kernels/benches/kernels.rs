@@ -1,7 +1,8 @@
 //! Speed of the kernels on this machine: `cargo bench -p backpass-kernels`.
 
-use std::hint::black_box;
+use std::hint::{self, black_box};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use backpass_kernels::*;
@@ -109,20 +110,46 @@ fn reductions(pool: &Pool) {
     }
 }
 
-fn main() {
-    println!("{:?}", Isa::detect());
-    let pool = Pool::new(2);
+/// The time of one fork-join of two threads that both take part.
+fn fork_join(pool: &Pool) -> f64 {
     let met = AtomicUsize::new(0);
-    let parts = time(|| {
+    time(|| {
         let all = met.load(Ordering::Relaxed) + 2;
         pool.run(2, &|_| {
             met.fetch_add(1, Ordering::Relaxed);
             while met.load(Ordering::Relaxed) < all {
-                std::hint::spin_loop();
+                hint::spin_loop();
             }
         });
+    })
+}
+
+/// How many times longer than at best some pools of two threads need for jobs of two parts, on all cores together.
+fn oversubscribed(pools: usize, spins: usize) -> f64 {
+    const JOBS: usize = 2_000;
+    let part = |_| (0..spins).for_each(|i| drop(black_box(i)));
+    let one = time(|| part(0));
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..pools {
+            scope.spawn(|| {
+                let pool = Pool::new(2);
+                (0..JOBS).for_each(|_| pool.run(2, &part));
+            });
+        }
     });
-    println!("fork-join of two threads: {parts:.0} ns");
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(2 * pools);
+    start.elapsed().as_nanos() as f64 * cores as f64 / (2.0 * one * (JOBS * pools) as f64)
+}
+
+fn main() {
+    println!("{:?}", Isa::detect());
+    let pool = Pool::new(2);
+    println!("fork-join of two threads: {:.0} ns", fork_join(&pool));
+    for pools in [1, 2, 4, 8] {
+        let [short, long] = [2_000, 200_000].map(|spins| oversubscribed(pools, spins));
+        println!("{pools} pools of two threads: {short:.2} times the ideal for short jobs, {long:.2} for long ones");
+    }
     let serial = Pool::new(1);
     println!("one thread");
     products(&serial);

@@ -4,6 +4,8 @@
 //! and gives `features` `[batch, F]`. Filling in, derived inputs, scaling and one-hot columns are ordinary nodes, so they
 //! are stored, drawn and exported with the network.
 
+use std::ops::Range;
+
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::composites::is_nan;
@@ -20,8 +22,11 @@ use crate::runner::Runner;
 use crate::schema::{Kind, Level, Schema};
 use crate::table::{Cells, Table};
 
-/// Rows that are turned into features at a time.
+/// The most rows that go through an encoder or a head at a time.
 pub(crate) const CHUNK: usize = 8192;
+
+/// Raw numbers that stay in cache on the way from their columns to features.
+const NEAR: usize = 1 << 17;
 
 /// The columns a model reads, and how many inputs of the network come from each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,9 +131,10 @@ pub(crate) fn build(
     }
     let mut scales = Vec::new();
     for name in &inputs.numbers {
-        let is_byte = matches!(table.column(name)?.cells, Cells::Byte(_));
-        let values = number_column(table, schema, name)?;
-        scales.push(if is_byte { Scale::PIXEL } else { Scale::of(&values, scaling) });
+        scales.push(match table.column(name)?.cells {
+            Cells::Byte(_) => Scale::PIXEL,
+            _ => Scale::of(&number_column(table, schema, name)?, scaling),
+        });
     }
     let filled = filled_graph(&inputs, &scales)?;
     for (index, (name, _)) in inputs.derived.iter().enumerate() {
@@ -304,49 +310,64 @@ pub(crate) fn number_column(table: &Table, schema: &Schema, name: &str) -> Resul
     })
 }
 
-/// The raw inputs of some rows, row by row.
-pub(crate) fn raw(
-    table: &Table,
-    schema: &Schema,
-    inputs: &Inputs,
-    surprises: &mut Surprises,
-) -> Result<(Vec<f64>, Vec<f64>), FitError> {
-    let rows = table.rows();
-    let (width, categories) = (inputs.numbers.len(), inputs.categories.len());
-    let mut numbers = vec![0.0; rows * width];
-    for (index, name) in inputs.numbers.iter().enumerate() {
+/// The raw inputs of a table, column by column.
+pub(crate) struct Raw {
+    numbers: Vec<Vec<f64>>,
+    codes: Vec<Vec<f64>>,
+}
+
+impl Raw {
+    /// The inputs `numbers` and `categories` of some rows, row by row.
+    pub fn rows(&self, rows: Range<usize>) -> [(&'static str, Vec<f64>); 2] {
+        let by_row = |columns: &[Vec<f64>]| {
+            let mut values = vec![0.0; rows.len() * columns.len()];
+            for (index, column) in columns.iter().enumerate() {
+                let places = values.iter_mut().skip(index).step_by(columns.len());
+                places.zip(&column[rows.clone()]).for_each(|(place, v)| *place = *v);
+            }
+            values
+        };
+        [("numbers", by_row(&self.numbers)), ("categories", by_row(&self.codes))]
+    }
+}
+
+/// Turns the cells of a table's input columns into numbers.
+pub(crate) fn raw(table: &Table, schema: &Schema, inputs: &Inputs, surprises: &mut Surprises) -> Result<Raw, FitError> {
+    let mut numbers = Vec::with_capacity(inputs.numbers.len());
+    for name in &inputs.numbers {
         let column = number_column(table, schema, name)?;
         if schema.column(name)?.missing == 0 {
             let count = column.iter().filter(|v| v.is_nan()).count();
             Surprises::add(&mut surprises.missing, name, count);
         }
-        column.iter().enumerate().for_each(|(row, v)| numbers[row * width + index] = *v);
+        numbers.push(column);
     }
-    let mut codes = vec![0.0; rows * categories];
-    for (index, category) in inputs.categories.iter().enumerate() {
-        let Kind::Category { levels } = &schema.column(&category.name)?.kind else { continue };
+    let mut codes = Vec::with_capacity(inputs.categories.len());
+    for category in &inputs.categories {
+        let levels = match &schema.column(&category.name)?.kind {
+            Kind::Category { levels } => &levels[..],
+            _ => &[],
+        };
         let known = category.levels.len();
         let (mut unseen, mut missing) = (0, 0);
-        for (row, level) in schema.to_levels(table, &category.name, levels)?.into_iter().enumerate() {
-            let code = match level {
-                Level::Known(i) if (i as usize) < known => f64::from(i),
-                Level::Known(_) => known as f64,
-                Level::Missing if category.missing => (known + usize::from(category.other)) as f64,
-                Level::Missing => {
-                    missing += 1;
-                    -1.0
-                }
-                Level::Unseen => {
-                    unseen += 1;
-                    if category.other { known as f64 } else { -1.0 }
-                }
-            };
-            codes[row * categories + index] = code;
-        }
+        let code = |level| match level {
+            Level::Known(i) if (i as usize) < known => f64::from(i),
+            Level::Known(_) => known as f64,
+            Level::Missing if category.missing => (known + usize::from(category.other)) as f64,
+            Level::Missing => {
+                missing += 1;
+                -1.0
+            }
+            Level::Unseen => {
+                unseen += 1;
+                if category.other { known as f64 } else { -1.0 }
+            }
+        };
+        codes.push(schema.to_levels(table, &category.name, levels)?.into_iter().map(code).collect());
         Surprises::add(&mut surprises.unseen, &category.name, unseen);
         Surprises::add(&mut surprises.missing, &category.name, missing);
     }
-    Ok((numbers, codes))
+    Ok(Raw { numbers, codes })
 }
 
 /// Calls `visit` with the row-major values of `output` for chunk after chunk of the table.
@@ -359,14 +380,18 @@ fn run_chunks(
     surprises: &mut Surprises,
     mut visit: impl FnMut(usize, &[f64]) -> Result<(), FitError>,
 ) -> Result<(), FitError> {
-    let mut runner = Runner::new(graph, CHUNK.min(table.rows().max(1)))?;
+    let tile = (NEAR / inputs.numbers.len().max(1)).clamp(64, CHUNK).min(table.rows().max(1));
+    let mut runner = Runner::new(graph, tile)?;
     for start in (0..table.rows()).step_by(CHUNK) {
         let rows: Vec<u32> = (start..table.rows().min(start + CHUNK)).map(|r| r as u32).collect();
         let part = table.select_rows(&rows);
         // Rows are told apart by line only in errors, where the part knows its lines.
-        let (numbers, codes) = raw(&part, schema, inputs, surprises)?;
-        let values = runner.run(rows.len(), &[("numbers", &numbers), ("categories", &codes)], output)?;
-        visit(start, values)?;
+        let raw = raw(&part, schema, inputs, surprises)?;
+        for first in (0..rows.len()).step_by(tile) {
+            let rows = first..rows.len().min(first + tile);
+            let inputs = raw.rows(rows.clone());
+            visit(start + first, runner.run(rows.len(), &inputs.each_ref().map(|(name, v)| (*name, &v[..])), output)?)?;
+        }
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ impl Model {
     pub fn explain(&self, table: &Table, row: usize) -> Result<Explained, FitError> {
         let table = one_row(table, row)?;
         let mut surprises = Surprises::default();
-        let (numbers, codes) = raw(&table, &self.schema, &self.inputs, &mut surprises)?;
+        let raw = raw(&table, &self.schema, &self.inputs, &mut surprises)?;
         let predicted = self.predict(&table, 1)?;
         let has_target =
             table.column(&self.target.name).is_ok() && !self.target.present(&table, &self.schema)?.is_empty();
@@ -143,8 +143,7 @@ impl Model {
             self.network.weights.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
         let one_row =
             |data: Vec<f64>| Array::new(&[1, data.len()], data.clone()).unwrap_or_else(|| Array::vector(data));
-        values.push(("numbers", one_row(numbers)));
-        values.push(("categories", one_row(codes)));
+        values.extend(raw.rows(0..1).map(|(name, data)| (name, one_row(data))));
         if has_target {
             let (centre, factor) = self.target_scale;
             let target = self.targets(&table)?.first().map_or(f64::NAN, |v| (v - centre) / factor);

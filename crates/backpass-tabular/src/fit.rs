@@ -133,6 +133,8 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.max_levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
+    // The split is made, and fewer rows are left than it was decided on.
+    let resolved = FitOptions { validation: early.validation.clone(), ..resolved };
     let training = resolved.training(&target.task)?;
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();

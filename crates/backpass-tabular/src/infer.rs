@@ -1,7 +1,7 @@
 //! Decides what every column of a table is, from all of its cells.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -204,7 +204,7 @@ impl Look<'_> {
 
     fn number(&self, numbers: Numbers) -> ColumnSchema {
         let Numbers { notation, values, missing, odd } = numbers;
-        let distinct = values.iter().map(|value| (value + 0.0).to_bits()).collect::<HashSet<_>>().len();
+        let distinct = self.distinct(&values);
         let whole = missing == 0 && odd.is_empty();
         if distinct == 1 && whole {
             let reason = format!("every cell is {}", values[0]);
@@ -327,6 +327,20 @@ impl<'a> Look<'a> {
                 alike(&text)
             });
         all && padded && first.len() > 1
+    }
+
+    /// How many different numbers there are among those of the column.
+    fn distinct(&self, values: &[f64]) -> usize {
+        if let Cells::Byte(cells) = &self.column.cells {
+            let mut seen = [false; 256];
+            cells.iter().for_each(|&cell| seen[usize::from(cell)] = true);
+            return seen.iter().filter(|seen| **seen).count();
+        }
+        // Zero and negative zero are the same number.
+        let mut bits: Vec<u64> = values.iter().map(|value| (value + 0.0).to_bits()).collect();
+        bits.sort_unstable();
+        bits.dedup();
+        bits.len()
     }
 
     /// The cells as numbers in the notation in which most of them are numbers.

@@ -290,7 +290,8 @@ impl FitOptions {
         let defaults = FitOptions {
             scaling: text("robust"),
             max_levels: Some(64),
-            validation: text("0.2"),
+            // Of many rows a tenth says enough, and judging them each epoch costs little beside training.
+            validation: text(if small { "0.2" } else { "0.1" }),
             split: text(if classification { "stratified" } else { "random" }),
             watch: text("loss"),
             hidden: Some(format!("{width},{width}")),

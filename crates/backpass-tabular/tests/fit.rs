@@ -54,6 +54,15 @@ fn threads_do_not_change_the_model_and_the_seed_does() {
 }
 
 #[test]
+fn a_fifth_of_few_rows_validates_and_a_tenth_of_many() {
+    // Of 5,100 rows fewer than 5,000 are left to train on; the share is that of the whole table all the same.
+    for (rows, share, split) in [(1_000, "0.2", (800, 200)), (5_100, "0.1", (4_590, 510))] {
+        let fitted = trained(&numbers(rows, |i| i as f64), &quick("y"));
+        assert_eq!((fitted.resolved.validation.as_deref(), fitted.rows), (Some(share), split));
+    }
+}
+
+#[test]
 fn decisions_and_options_are_recorded_and_can_be_used_again() {
     for (name, target) in [("penguins.csv", "species"), ("energy.csv", "heating_load")] {
         let table = data(name);
