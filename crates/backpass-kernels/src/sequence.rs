@@ -341,6 +341,7 @@ impl<T: Real> Frame<'_, T> {
                     let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
                     Job { program, inputs, outputs: &targets[..outputs.len()] }.run(range);
                 }
+                Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
                 Command::Pack { k, n, transposed, b, packed } => {
                     let (k, b, to) = (k.at(self.rows), self.source(b), self.at(packed));
                     let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };

@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Function, Op, Place, Step, Tape, Value};
+use super::order::{Parts, by_function, depth_first};
+use super::{Function, Op, Place, Run, Step, Tape, Value};
 use crate::program::Binary;
 
 /// A value.
@@ -41,7 +42,7 @@ struct Builder<'a> {
 
 impl Step {
     /// The function, its arguments, and how many there are; those that are too many repeat the first.
-    fn parts(self) -> (Function, [Value; 3], usize) {
+    fn parts(self) -> Parts {
         match self {
             Step::Unary(f, a) => (Function::Unary(f), [a, a, a], 1),
             Step::Binary(f, a, b) => (Function::Binary(f), [a, b, a], 2),
@@ -80,7 +81,7 @@ impl Tape {
     /// # Panics
     ///
     /// If a step takes the result of a later one or an operand that does not exist, if results are partly numbers and partly
-    /// points, if numbers are to be computed from points, or if a number lies behind element 2³² of the memory.
+    /// points, if numbers are to be computed from points, or if numbers lie 2³² elements apart.
     pub fn new(steps: &[Step], operands: &[Place], results: &[(Value, Place)], free: usize) -> Tape {
         let points = results.iter().any(|(_, place)| place.has_points());
         assert!(results.iter().all(|(_, place)| place.has_points() == points), "results are numbers and points");
@@ -131,20 +132,27 @@ impl Builder<'_> {
         }
     }
 
-    /// Writes down what is done, in order.
-    fn draft(&mut self, results: &[(Value, Place)]) {
+    /// What is computed for each step; nothing for those that are not needed, and for products that one sum alone takes:
+    /// they are computed with it.
+    fn parts(&self, results: &[(Value, Place)]) -> Vec<Option<Parts>> {
         let uses = self.uses(results);
-        // A product that one sum alone takes is computed with it.
-        let mut joined = vec![false; self.steps.len()];
-        for (index, step) in self.steps.iter().enumerate() {
-            if let Step::Binary(Binary::Add, a, b) = *step
-                && uses[index] > 0
-                && let Some((s, _)) = self.product(b, &uses).or_else(|| self.product(a, &uses))
-            {
-                joined[s] = true;
+        let needed = |(step, &uses): (&Step, &usize)| (uses > 0).then_some(step.parts());
+        let mut parts: Vec<Option<Parts>> = self.steps.iter().zip(&uses).map(needed).collect();
+        for (index, step) in self.steps.iter().enumerate().filter(|(index, _)| uses[*index] > 0) {
+            let Step::Binary(Binary::Add, a, b) = *step else { continue };
+            let of = |value, other| self.product(value, &uses).map(|(s, [x, y])| (s, [x, y, other]));
+            if let Some((product, args)) = of(b, a).or_else(|| of(a, b)) {
+                parts[index] = Some((Function::MulAdd, args, 3));
+                parts[product] = None;
             }
         }
-        let is_joined = |value: Value| matches!(value, Value::Step(s) if joined[s]);
+        parts
+    }
+
+    /// Writes down what is done, in order.
+    fn draft(&mut self, results: &[(Value, Place)]) {
+        let parts = self.parts(results);
+        let order = if self.points { depth_first(&parts) } else { by_function(&parts) };
         let taken: HashSet<Place> = self.operands.iter().copied().collect();
         let (late, early): (Vec<_>, Vec<_>) = results.iter().partition(|(_, place)| taken.contains(place));
         let mut ready: HashMap<usize, Vec<Place>> = HashMap::new();
@@ -156,18 +164,8 @@ impl Builder<'_> {
                 self.store(value, place);
             }
         }
-        for (index, step) in self.steps.iter().enumerate() {
-            if uses[index] == 0 || joined[index] {
-                continue;
-            }
-            let (function, args, _) = match *step {
-                Step::Binary(Binary::Add, a, b) if is_joined(a) || is_joined(b) => {
-                    let (product, other) = if is_joined(b) { (b, a) } else { (a, b) };
-                    let (_, [x, y]) = self.product(product, &uses).expect("only products are joined");
-                    (Function::MulAdd, [x, y, other], 3)
-                }
-                step => step.parts(),
-            };
+        for index in order {
+            let Some((function, args, _)) = parts[index] else { continue };
             let args = args.map(|arg| self.load(arg));
             let value = Id::Step(index);
             self.drafts.push(Draft { function, to: Some(value), args, place: 0 });
@@ -253,7 +251,10 @@ impl Builder<'_> {
         let (mut unused, mut next) = (Vec::new(), first);
         let mut places = Vec::new();
         let mut ops = Vec::with_capacity(self.drafts.len());
-        let short = |place: usize| u32::try_from(place).expect("a number behind element 2³²");
+        let mut runs: Vec<Run> = Vec::new();
+        let all = self.operands.iter().chain(results.iter().map(|(_, place)| place));
+        let base = if self.points { 0 } else { all.clone().map(|place| place.start()).min().unwrap_or(free).min(free) };
+        let short = |place: usize| u32::try_from(place - base).expect("numbers lie 2³² elements apart");
         for (index, draft) in self.drafts.iter().enumerate() {
             let is_load = draft.function == Function::Load;
             if let Some(id) = draft.to
@@ -272,7 +273,11 @@ impl Builder<'_> {
             if self.points && (is_load || draft.to.is_none()) {
                 places.push(draft.place);
             }
-            ops.push(Op { function: draft.function, to: short(to), args: args.map(short) });
+            ops.push(Op { to: short(to), args: args.map(short) });
+            match runs.last_mut() {
+                Some(Run { function, len }) if *function == draft.function => *len += 1,
+                _ => runs.push(Run { function: draft.function, len: 1 }),
+            }
             let mut dead: Vec<Id> = draft.args.iter().chain(&draft.to).copied().collect();
             dead.retain(|id| !fixed.contains(id) && last.get(id).is_none_or(|&last| last <= index));
             for id in dead {
@@ -280,18 +285,24 @@ impl Builder<'_> {
             }
         }
         let highest = |place: Place| if let Place::Number(start) = place { start + 1 } else { 0 };
-        let used = self.operands.iter().chain(results.iter().map(|(_, place)| place)).map(|&place| highest(place));
-        let own = free + self.constants.len() + if self.points { 0 } else { next - first };
+        let used = all.map(|&place| highest(place));
+        let own = self.constants.len() + if self.points { 0 } else { next - first };
         Tape {
-            cost: ops.iter().map(|op| op.function.cost()).sum(),
+            cost: self.drafts.iter().map(|draft| draft.function.cost()).sum(),
+            base,
             points: self.points,
             places,
             shared,
             slots: if self.points { next } else { 0 },
             constants: self.constants,
-            end: used.max().unwrap_or(0).max(own),
+            free,
+            own,
+            end: used.max().unwrap_or(0).max(free + own),
+            operands: self.operands.to_vec(),
+            results: results.iter().map(|(_, place)| *place).collect(),
             most: most_points(self.operands, results),
             ops,
+            runs,
         }
     }
 }
