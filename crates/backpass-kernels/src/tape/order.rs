@@ -71,8 +71,11 @@ pub(super) fn by_function(steps: &[Option<Parts>]) -> Vec<usize> {
 /// Steps as soon as possible after the last that they wait for, so that few values are alive at once: those of many points
 /// take up room in the cache.
 pub(super) fn depth_first(steps: &[Option<Parts>]) -> Vec<usize> {
-    let (mut waiting, first) = Waiting::new(steps);
-    let mut open: Vec<usize> = first.into_iter().rev().collect();
+    let (mut waiting, mut open) = Waiting::new(steps);
+    // What takes nothing but constants comes first: all others may wait for it.
+    let takes_operand = |arg: &Value| matches!(arg, Value::Operand(_));
+    open.sort_by_key(|&step| steps[step].is_some_and(|(_, args, count)| args[..count].iter().any(takes_operand)));
+    open.reverse();
     let mut order = Vec::with_capacity(steps.len());
     while let Some(step) = open.pop() {
         order.push(step);
