@@ -60,6 +60,8 @@ enum Function {
     Select,
     /// a·b + c, both rounded.
     MulAdd,
+    /// c − a·b, both rounded.
+    SubMul,
     /// From its place.
     Load,
     /// To its place.
@@ -228,6 +230,7 @@ impl<T: Real> Task<T> for Point<'_, T> {
                 match run.function {
                     Function::Binary(binary) => functions::binary::<T::Single>(binary, on),
                     Function::MulAdd => mul_add::<T::Single>(on),
+                    Function::SubMul => sub_mul::<T::Single>(on),
                     Function::Unary(unary) => functions::unary::<T::Single>(unary, on),
                     Function::Select => functions::select::<T::Single>(on),
                     Function::Load | Function::Store => Apply::<T::Single>::each(on, |x| x),
@@ -244,6 +247,15 @@ impl<T: Real> Task<T> for Point<'_, T> {
 unsafe fn mul_add<S: Simd>(on: impl Apply<S>) {
     // SAFETY: the caller's promise. Programs round twice.
     unsafe { on.registers(|[a, b, c]| S::add(S::mul(a, b), c)) }
+}
+
+/// # Safety
+///
+/// As for [`Apply::registers`].
+#[inline(always)]
+unsafe fn sub_mul<S: Simd>(on: impl Apply<S>) {
+    // SAFETY: the caller's promise. Programs round twice.
+    unsafe { on.registers(|[a, b, c]| S::sub(c, S::mul(a, b))) }
 }
 
 /// Single numbers.
@@ -333,6 +345,7 @@ impl<T: Real> Task<T> for Points<'_, T> {
                     match run.function {
                         Function::Binary(binary) => functions::binary::<S>(binary, on),
                         Function::MulAdd => mul_add::<S>(on),
+                        Function::SubMul => sub_mul::<S>(on),
                         Function::Unary(unary) => functions::unary::<S>(unary, on),
                         Function::Select => functions::select::<S>(on),
                         Function::Load => {

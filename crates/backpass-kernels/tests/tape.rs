@@ -81,6 +81,8 @@ fn random_case(stream: &mut philox::Stream, count: usize, operands: usize) -> Ca
             0..=2 => Step::Binary(Binary::Mul, a, b),
             3 | 4 => Step::Binary(Binary::Add, a, b),
             5 => Step::Binary(BINARY[stream.below(14) as usize], a, b),
+            6 if index % 3 == 0 => Step::Binary(Binary::Sub, a, b),
+            6 if index % 3 == 1 => Step::Unary(Unary::Neg, a),
             6 => Step::Unary(UNARY[stream.below(15) as usize], a),
             _ => Step::Select(a, b, c),
         });

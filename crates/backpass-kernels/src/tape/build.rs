@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::order::{Parts, by_function, depth_first};
 use super::{Function, Op, Place, Run, Step, Tape, Value};
-use crate::program::Binary;
+use crate::program::{Binary, Unary};
 
 /// A value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,8 +86,9 @@ impl Tape {
         let points = results.iter().any(|(_, place)| place.has_points());
         assert!(results.iter().all(|(_, place)| place.has_points() == points), "results are numbers and points");
         assert!(points || !operands.iter().any(|place| place.has_points()), "numbers cannot be computed from points");
+        let steps = differences(steps);
         let mut builder = Builder {
-            steps,
+            steps: &steps,
             operands,
             points,
             constants: Vec::new(),
@@ -132,17 +133,21 @@ impl Builder<'_> {
         }
     }
 
-    /// What is computed for each step; nothing for those that are not needed, and for products that one sum alone takes:
-    /// they are computed with it.
+    /// What is computed for each step; nothing for those that are not needed, and for products that one sum or difference
+    /// alone takes: they are computed with it.
     fn parts(&self, results: &[(Value, Place)]) -> Vec<Option<Parts>> {
         let uses = self.uses(results);
         let needed = |(step, &uses): (&Step, &usize)| (uses > 0).then_some(step.parts());
         let mut parts: Vec<Option<Parts>> = self.steps.iter().zip(&uses).map(needed).collect();
         for (index, step) in self.steps.iter().enumerate().filter(|(index, _)| uses[*index] > 0) {
-            let Step::Binary(Binary::Add, a, b) = *step else { continue };
             let of = |value, other| self.product(value, &uses).map(|(s, [x, y])| (s, [x, y, other]));
-            if let Some((product, args)) = of(b, a).or_else(|| of(a, b)) {
-                parts[index] = Some((Function::MulAdd, args, 3));
+            let (function, joined) = match *step {
+                Step::Binary(Binary::Add, a, b) => (Function::MulAdd, of(b, a).or_else(|| of(a, b))),
+                Step::Binary(Binary::Sub, a, b) => (Function::SubMul, of(b, a)),
+                _ => continue,
+            };
+            if let Some((product, args)) = joined {
+                parts[index] = Some((function, args, 3));
                 parts[product] = None;
             }
         }
@@ -305,6 +310,26 @@ impl Builder<'_> {
             runs,
         }
     }
+}
+
+/// The steps with a + (−b) written as a − b, which has the same bits.
+fn differences(steps: &[Step]) -> Vec<Step> {
+    let opposite = |value| match value {
+        Value::Step(s) => match steps.get(s) {
+            Some(Step::Unary(Unary::Neg, x)) => Some(*x),
+            _ => None,
+        },
+        _ => None,
+    };
+    let difference = |step: &Step| match *step {
+        Step::Binary(Binary::Add, a, b) => match (opposite(a), opposite(b)) {
+            (_, Some(y)) => Step::Binary(Binary::Sub, a, y),
+            (Some(x), None) => Step::Binary(Binary::Sub, b, x),
+            (None, None) => *step,
+        },
+        step => step,
+    };
+    steps.iter().map(difference).collect()
 }
 
 /// The most points for which the points of a result overlap neither other points nor a number.
