@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::matmul::packed_len;
 use crate::product::PANEL;
-use crate::{Layout, MAX_READS, MAX_WRITES, Program, Reduce};
+use crate::{Layout, MAX_READS, MAX_WRITES, Program, Reduce, Tape};
 
 /// A number of elements: `fixed`, times the number of rows of the batch when `batched`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +78,8 @@ pub enum Command {
         /// What it writes.
         outputs: Vec<Buffer>,
     },
+    /// Elementwise steps on single numbers, or on one for each row of the batch.
+    Tape(Tape),
     /// Lays a right factor of `k`×`n`, or one stored transposed, out as products read it.
     Pack {
         /// Its rows.
@@ -211,6 +213,7 @@ impl Command {
         match self {
             Command::Map { extent, .. } if extent.batched => Extent::BATCH,
             Command::Map { extent, .. } => Extent::fixed(extent.fixed.div_ceil(MAP_ROW).max(1)),
+            Command::Tape(tape) if tape.has_points() => Extent::BATCH,
             Command::Matmul { m, .. } => *m,
             Command::Reduce { outer, inner, .. } if *outer == Extent::ONE => Extent::fixed(*inner),
             Command::Reduce { outer, .. } if outer.batched => Extent::BATCH,
@@ -240,6 +243,10 @@ impl Command {
                 };
                 let written = outputs.iter().map(|&y| (y, Write));
                 operands.iter().filter_map(reading).chain(written).collect()
+            }
+            Command::Tape(tape) => {
+                let cut = one || tape.has_points() && rows == Extent::BATCH;
+                cut.then(|| tape.accesses(read(true)))?
             }
             Command::Pack { n, b, packed, .. } => {
                 let panels = one || rows == Extent::fixed(n.div_ceil(PANEL));
@@ -311,6 +318,7 @@ impl Command {
                     && program.outputs().iter().enumerate().all(kept)
                     && outputs.iter().all(|y| y.extent == *extent)
             }
+            Command::Tape(_) => true,
             Command::Pack { k, n, b, packed, .. } => {
                 k.times(Extent::fixed(*n)) == Some(b.extent) && packed.extent == packed_extent(*k, *n)
             }
@@ -340,6 +348,7 @@ impl Command {
         let n = |extent: &Extent| extent.at(rows) as f64;
         let work = match self {
             Command::Map { program, extent, .. } => n(extent) * program.cost() as f64 * 0.02,
+            Command::Tape(tape) => tape.cost(rows),
             Command::Pack { packed, .. } => n(&packed.extent) * 0.1,
             Command::Matmul { m, n: columns, k, .. } => n(m) * *columns as f64 * n(k) * 0.02,
             Command::Reduce { kind, x, .. } => n(&x.extent) * if *kind == Reduce::LogSumExp { 0.5 } else { 0.1 },
@@ -403,6 +412,7 @@ impl fmt::Display for Command {
                 write!(f, "map {extent} ({operands}) -> {outputs}")?;
                 program.to_string().lines().try_for_each(|line| write!(f, "\n        {line}"))
             }
+            Command::Tape(tape) => write!(f, "{tape}"),
             Command::Pack { k, n, transposed, b, packed } => {
                 write!(f, "pack {k}×{n} {b}{} -> {packed}", if *transposed { "ᵀ" } else { "" })
             }

@@ -203,13 +203,13 @@ where
     #[inline(always)]
     fn relu(&self, x: S::Vector) -> S::Vector {
         // SAFETY: see above.
-        unsafe { crate::map::relu::<S>(x) }
+        unsafe { crate::functions::relu::<S>(x) }
     }
 
     #[inline(always)]
     fn step(&self, x: S::Vector) -> S::Vector {
         // SAFETY: see above.
-        unsafe { crate::map::step::<S>(x) }
+        unsafe { crate::functions::step::<S>(x) }
     }
 }
 

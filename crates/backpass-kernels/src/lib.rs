@@ -8,6 +8,7 @@
 mod arena;
 mod command;
 mod copy;
+mod functions;
 mod fused;
 mod index;
 mod isa;
@@ -25,6 +26,7 @@ mod sequence;
 mod shards;
 mod simd;
 mod sync;
+mod tape;
 
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
 pub use command::{Buffer, Chain, Command, Extent, Reading};
@@ -38,3 +40,4 @@ pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unar
 pub use real::Real;
 pub use reduce::{Reduce, reduce};
 pub use sequence::{Lent, Sequence, SequenceError};
+pub use tape::{Place, Step, Tape, Value};

@@ -3,11 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::functions::{self, Apply};
 use crate::fused::{FUSED_READS, FUSED_WRITES, Fused};
 use crate::isa::Task;
-use crate::program::{Action, Arg, Binary, MAX_REGISTERS, Program, Unary};
+use crate::program::{Action, Arg, MAX_REGISTERS, Program};
 use crate::simd::Simd;
-use crate::{MAX_WRITES, Pool, Real, math, philox};
+use crate::{MAX_WRITES, Pool, Real, philox};
 
 /// Elements that are computed together: the loops over them have no remainder.
 pub(crate) const CHUNK: usize = 16;
@@ -194,12 +195,17 @@ impl<T: Real> Task<T> for Part<'_, T> {
                     let fetch = |arg, scratch| self.fetch(arg, &block, &registers, block_at(scratch));
                     let [a, b, c] = instruction.action.args();
                     match instruction.action {
-                        Action::Unary(unary, _) => run_unary::<T, S>(unary, fetch(a, 0), to),
-                        Action::Binary(binary, ..) => run_binary::<T, S>(binary, fetch(a, 0), fetch(b, 1), to),
+                        Action::Unary(unary, _) => {
+                            let a = fetch(a, 0);
+                            functions::unary::<S>(unary, Blocks { args: [a, a, a], to });
+                        }
+                        Action::Binary(binary, ..) => {
+                            let (a, b) = (fetch(a, 0), fetch(b, 1));
+                            functions::binary::<S>(binary, Blocks { args: [a, b, b], to });
+                        }
                         Action::Select(..) => {
-                            let (a, b, c) = (fetch(a, 0), fetch(b, 1), fetch(c, 2));
-                            let zero = S::splat(T::ZERO);
-                            ternary::<S>([a, b, c], to, |a, b, c| S::if_equal(a, zero, c, b));
+                            let args = [fetch(a, 0), fetch(b, 1), fetch(c, 2)];
+                            functions::select::<S>(Blocks { args, to });
                         }
                         Action::Uniform { key, step } => {
                             let step = self.step(step, fetch(a, 0));
@@ -392,70 +398,48 @@ unsafe fn all<T: Real>(x: T, scratch: *mut Chunk<T>) -> Lane<T> {
     Lane { start: scratch, step: 0 }
 }
 
-/// Register by register.
-///
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn unary<S: Simd>(a: Lane<S::Element>, to: To<S::Element>, f: impl Fn(S::Vector) -> S::Vector) {
-    // SAFETY: the caller's promise.
-    unsafe { ternary::<S>([a, a, a], to, |a, _, _| f(a)) }
+/// Blocks of arguments, with the block that takes the result: it is apart from the arguments.
+pub(crate) struct Blocks<T> {
+    pub args: [Lane<T>; 3],
+    pub to: To<T>,
 }
 
-/// Register by register.
-///
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn binary<S: Simd>(
-    a: Lane<S::Element>,
-    b: Lane<S::Element>,
-    to: To<S::Element>,
-    f: impl Fn(S::Vector, S::Vector) -> S::Vector,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { ternary::<S>([a, b, b], to, |a, b, _| f(a, b)) }
-}
-
-/// Register by register.
-///
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn ternary<S: Simd>(
-    lanes: [Lane<S::Element>; 3],
-    to: To<S::Element>,
-    f: impl Fn(S::Vector, S::Vector, S::Vector) -> S::Vector,
-) {
-    for i in 0..to.len.div_ceil(CHUNK) {
-        for j in (0..CHUNK).step_by(S::LANES) {
-            // SAFETY: the caller's promise.
-            unsafe {
-                let [a, b, c] = lanes.map(|lane| S::load(lane.start.add(i * lane.step).cast::<S::Element>().add(j)));
-                S::store(to.start.add(i).cast::<S::Element>().add(j), f(a, b, c));
+impl<S: Simd> Apply<S> for Blocks<S::Element>
+where
+    S::Element: Real,
+{
+    #[inline(always)]
+    unsafe fn registers(self, f: impl Fn([S::Vector; 3]) -> S::Vector) {
+        for i in 0..self.to.len.div_ceil(CHUNK) {
+            for j in (0..CHUNK).step_by(S::LANES) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let args = self.args.map(|a| S::load(a.start.add(i * a.step).cast::<S::Element>().add(j)));
+                    S::store(self.to.start.add(i).cast::<S::Element>().add(j), f(args));
+                }
             }
         }
     }
-}
 
-/// Element by element, in a loop of which the compiler makes vector code.
-///
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn each<T: Real>(a: Lane<T>, to: To<T>, f: impl Fn(T) -> T) {
-    let chunks = to.len.div_ceil(CHUNK);
-    let different = if a.step == 0 { 1 } else { chunks };
-    // SAFETY: the caller's promise; a number may hold any bits.
-    unsafe {
-        let x = std::slice::from_raw_parts(a.start.cast::<T>(), different * CHUNK);
-        let y = std::slice::from_raw_parts_mut(to.start.cast::<T>(), different * CHUNK);
-        apply(x, y, f);
-        (different..chunks).for_each(|i| *to.start.add(i) = *to.start);
+    #[inline(always)]
+    unsafe fn each(self, f: impl Fn(S::Element) -> S::Element) {
+        let (a, to) = (self.args[0], self.to);
+        let chunks = to.len.div_ceil(CHUNK);
+        let different = if a.step == 0 { 1 } else { chunks };
+        // SAFETY: the caller's promise; a number may hold any bits.
+        unsafe {
+            let x = std::slice::from_raw_parts(a.start.cast::<S::Element>(), different * CHUNK);
+            let y = std::slice::from_raw_parts_mut(to.start.cast::<S::Element>(), different * CHUNK);
+            apply(x, y, f);
+            (different..chunks).for_each(|i| *to.start.add(i) = *to.start);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn one_by_one(self, f: impl Fn(S::Element, S::Element) -> S::Element) {
+        let [a, b, _] = self.args;
+        // SAFETY: the caller's promise.
+        unsafe { count(self.to, |i| f(at(a, i), at(b, i))) }
     }
 }
 
@@ -470,7 +454,7 @@ fn apply<T: Real>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
 ///
 /// # Safety
 ///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+/// `to` is good for the block.
 #[inline(always)]
 unsafe fn count<T: Real>(to: To<T>, value: impl Fn(usize) -> T) {
     // SAFETY: the caller's promise; the rest of the last chunk is set so that it can be read.
@@ -486,104 +470,11 @@ unsafe fn count<T: Real>(to: To<T>, value: impl Fn(usize) -> T) {
 ///
 /// # Safety
 ///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
+/// The lane is good for it.
 #[inline(always)]
 unsafe fn at<T: Real>(lane: Lane<T>, i: usize) -> T {
     // SAFETY: the caller's promise.
     unsafe { (*lane.start.add(i / CHUNK * lane.step))[i % CHUNK] }
-}
-
-/// max(x, 0); NaN stays NaN.
-///
-/// # Safety
-///
-/// The instruction set is there.
-#[inline(always)]
-pub(crate) unsafe fn relu<S: Simd>(x: S::Vector) -> S::Vector
-where
-    S::Element: Real,
-{
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = S::splat(S::Element::ZERO);
-        S::if_at_most(x, zero, zero, x)
-    }
-}
-
-/// 1 where x > 0, else 0; NaN stays NaN.
-///
-/// # Safety
-///
-/// The instruction set is there.
-#[inline(always)]
-pub(crate) unsafe fn step<S: Simd>(x: S::Vector) -> S::Vector
-where
-    S::Element: Real,
-{
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (zero, one) = (S::splat(S::Element::ZERO), S::splat(S::Element::ONE));
-        S::if_less(zero, x, one, S::if_at_most(x, zero, zero, x))
-    }
-}
-
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn run_unary<T: Real, S: Simd<Element = T>>(function: Unary, a: Lane<T>, to: To<T>) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = S::splat(T::ZERO);
-        let one = S::splat(T::ONE);
-        let minus_zero = S::splat(-T::ZERO);
-        match function {
-            Unary::Neg => unary::<S>(a, to, |x| S::sub(minus_zero, x)),
-            Unary::Abs => unary::<S>(a, to, |x| S::if_at_most(x, zero, S::sub(zero, x), x)),
-            Unary::Sqrt => unary::<S>(a, to, |x| S::sqrt(x)),
-            Unary::Recip => unary::<S>(a, to, |x| S::div(one, x)),
-            Unary::Step => unary::<S>(a, to, |x| step::<S>(x)),
-            Unary::Relu => unary::<S>(a, to, |x| relu::<S>(x)),
-            Unary::Square => unary::<S>(a, to, |x| S::mul(x, x)),
-            Unary::Exp => each(a, to, math::exp),
-            Unary::Ln => each(a, to, math::ln),
-            Unary::Tanh => each(a, to, math::tanh),
-            Unary::Sigmoid => each(a, to, math::sigmoid),
-            Unary::Softplus => each(a, to, math::softplus),
-            Unary::Erf => each(a, to, math::erf),
-            Unary::Sin => count(to, |i| at(a, i).sin()),
-            Unary::Cos => count(to, |i| at(a, i).cos()),
-        }
-    }
-}
-
-/// # Safety
-///
-/// Lanes and `to` are good for the block, and `to` is apart from the lanes.
-#[inline(always)]
-unsafe fn run_binary<T: Real, S: Simd<Element = T>>(function: Binary, a: Lane<T>, b: Lane<T>, to: To<T>) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = S::splat(T::ZERO);
-        let one = S::splat(T::ONE);
-        match function {
-            Binary::Add => binary::<S>(a, b, to, |a, b| S::add(a, b)),
-            Binary::Sub => binary::<S>(a, b, to, |a, b| S::sub(a, b)),
-            Binary::Mul => binary::<S>(a, b, to, |a, b| S::mul(a, b)),
-            Binary::Div => binary::<S>(a, b, to, |a, b| S::div(a, b)),
-            // What is not equal to itself is NaN.
-            Binary::Min => binary::<S>(a, b, to, |a, b| S::if_at_most(a, b, a, S::if_equal(a, a, b, a))),
-            Binary::Max => binary::<S>(a, b, to, |a, b| S::if_at_most(b, a, a, S::if_equal(a, a, b, a))),
-            Binary::Lt => binary::<S>(a, b, to, |a, b| S::if_less(a, b, one, zero)),
-            Binary::Le => binary::<S>(a, b, to, |a, b| S::if_at_most(a, b, one, zero)),
-            Binary::Gt => binary::<S>(a, b, to, |a, b| S::if_less(b, a, one, zero)),
-            Binary::Ge => binary::<S>(a, b, to, |a, b| S::if_at_most(b, a, one, zero)),
-            Binary::Eq => binary::<S>(a, b, to, |a, b| S::if_equal(a, b, one, zero)),
-            Binary::Ne => binary::<S>(a, b, to, |a, b| S::if_equal(a, b, zero, one)),
-            Binary::Pow => count(to, |i| at(a, i).pow(at(b, i))),
-            Binary::Atan2 => count(to, |i| at(a, i).atan2(at(b, i))),
-        }
-    }
 }
 
 #[inline(always)]

@@ -15,7 +15,7 @@ use crate::isa::dispatch;
 use crate::map::Part;
 use crate::peak::MultiplyAdds;
 use crate::product::{Block, Pack};
-use crate::{Real, reduce, simd};
+use crate::{Real, reduce, simd, tape};
 
 /// Evaluates a polynomial, lowest coefficient first.
 macro_rules! horner {
@@ -27,8 +27,8 @@ mod sealed {
     use crate::map::Part;
     use crate::peak::MultiplyAdds;
     use crate::product::{Block, Pack};
-    use crate::reduce;
     use crate::simd::Simd;
+    use crate::{reduce, tape};
 
     /// What the two element types do differently.
     pub trait Math: Sized {
@@ -40,6 +40,8 @@ mod sealed {
         type Avx2: Simd<Element = Self>;
         /// The registers of every machine.
         type Portable: Simd<Element = Self>;
+        /// Registers of a single number.
+        type Single: Simd<Element = Self>;
 
         const NAN: Self;
         const INFINITY: Self;
@@ -76,6 +78,10 @@ mod sealed {
         /// See [`Math::run_block`].
         fn run_reduce(task: reduce::Part<Self>);
         /// See [`Math::run_block`].
+        fn run_tape_point(task: tape::Point<'_, Self>);
+        /// See [`Math::run_block`].
+        fn run_tape_points(task: tape::Points<'_, Self>);
+        /// See [`Math::run_block`].
         fn run_multiply_adds(task: MultiplyAdds<'_, Self>);
 
         fn abs(self) -> Self;
@@ -98,6 +104,7 @@ macro_rules! common {
         #[cfg(target_arch = "x86_64")]
         type Avx2 = simd::Avx2<$t>;
         type Portable = simd::Portable<$t>;
+        type Single = simd::Single<$t>;
 
         const NAN: $t = $t::NAN;
         const INFINITY: $t = $t::INFINITY;
@@ -141,6 +148,14 @@ macro_rules! common {
         }
 
         fn run_reduce(task: reduce::Part<$t>) {
+            dispatch(task);
+        }
+
+        fn run_tape_point(task: tape::Point<'_, $t>) {
+            dispatch(task);
+        }
+
+        fn run_tape_points(task: tape::Points<'_, $t>) {
             dispatch(task);
         }
 

@@ -130,6 +130,25 @@ pub struct Program {
     fused: Option<Fused>,
 }
 
+impl Unary {
+    /// A rough cost per element, in tenths of a nanosecond.
+    pub(crate) fn cost(self) -> usize {
+        match self {
+            Self::Sin | Self::Cos => 100,
+            Self::Exp | Self::Ln | Self::Tanh | Self::Sigmoid => 5,
+            Self::Softplus | Self::Erf => 10,
+            _ => 1,
+        }
+    }
+}
+
+impl Binary {
+    /// See [`Unary::cost`].
+    pub(crate) fn cost(self) -> usize {
+        if matches!(self, Self::Pow | Self::Atan2) { 200 } else { 1 }
+    }
+}
+
 impl Action {
     /// The arguments; the unused ones are constants.
     pub(crate) fn args(&self) -> [Arg; 3] {
@@ -142,17 +161,12 @@ impl Action {
         }
     }
 
-    /// A rough cost per element, in tenths of a nanosecond.
+    /// See [`Unary::cost`].
     fn cost(&self) -> usize {
         match self {
-            Self::Unary(unary, _) => match unary {
-                Unary::Sin | Unary::Cos => 100,
-                Unary::Exp | Unary::Ln | Unary::Tanh | Unary::Sigmoid => 5,
-                Unary::Softplus | Unary::Erf => 10,
-                _ => 1,
-            },
-            Self::Binary(Binary::Pow | Binary::Atan2, ..) => 200,
-            Self::Binary(..) | Self::Select(..) => 1,
+            Self::Unary(unary, _) => unary.cost(),
+            Self::Binary(binary, ..) => binary.cost(),
+            Self::Select(..) => 1,
             Self::Uniform { .. } => 20,
             Self::Normal { .. } => 200,
         }

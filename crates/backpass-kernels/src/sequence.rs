@@ -214,6 +214,9 @@ impl Tiled {
 
     /// The rows of a tile.
     fn tile<T>(&self, rows: usize, threads: usize) -> usize {
+        if self.chain.rows == Extent::ONE {
+            return 1;
+        }
         let count = self.chain.rows.at(rows);
         let room =
             if self.chain.commands.len() == 1 { usize::MAX } else { CACHE / (self.elements * size_of::<T>()).max(1) };
@@ -227,6 +230,9 @@ impl Tiled {
 
     /// The number of tiles of about `tile` rows.
     fn tiles(&self, rows: usize, tile: usize) -> usize {
+        if self.chain.rows == Extent::ONE {
+            return 1;
+        }
         let units = self.chain.rows.at(rows).div_ceil(self.unit);
         units.div_ceil((tile / self.unit).max(1)).max(1)
     }
@@ -341,6 +347,7 @@ impl<T: Real> Frame<'_, T> {
                     let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
                     Job { program, inputs, outputs: &targets[..outputs.len()] }.run(range);
                 }
+                Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
                 Command::Pack { k, n, transposed, b, packed } => {
                     let (k, b, to) = (k.at(self.rows), self.source(b), self.at(packed));
                     let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };

@@ -18,6 +18,11 @@ impl<'a, T> Shards<'a, T> {
         Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
 
+    /// The first element, for kernels that address the slice themselves.
+    pub(crate) fn as_ptr(&self) -> *mut T {
+        self.start
+    }
+
     /// Lends `range` for writing.
     ///
     /// # Safety

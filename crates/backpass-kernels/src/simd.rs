@@ -73,6 +73,8 @@ macro_rules! sizes {
 
 /// What the target guarantees, in registers of `LANES` numbers that the compiler maps to what there is (NEON on 64-bit ARM).
 pub struct Portable<T>(std::marker::PhantomData<T>);
+/// Single numbers.
+pub struct Single<T>(std::marker::PhantomData<T>);
 
 /// Functions that do the same to each element of registers.
 macro_rules! each_lane {
@@ -88,9 +90,9 @@ macro_rules! each_lane {
 }
 
 macro_rules! portable {
-    ($t:ident, $lanes:literal) => {
+    ($Isa:ident<$t:ident>, $lanes:literal) => {
         // SAFETY: it needs nothing that the target does not guarantee.
-        unsafe impl Simd for Portable<$t> {
+        unsafe impl Simd for $Isa<$t> {
             type Element = $t;
             type Vector = [$t; $lanes];
             const LANES: usize = $lanes;
@@ -158,8 +160,10 @@ macro_rules! portable {
     };
 }
 
-portable!(f32, 4);
-portable!(f64, 2);
+portable!(Portable<f32>, 4);
+portable!(Portable<f64>, 2);
+portable!(Single<f32>, 1);
+portable!(Single<f64>, 1);
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};

@@ -177,7 +177,7 @@ pub fn reuse(graph: &Graph) -> Graph {
 /// fewer digits where `x` is large.
 pub fn simplify(graph: &Graph) -> Graph {
     rewrite(graph, |result, node, id| {
-        let number = |a: NodeId| match &result.node(a).op {
+        let number = |a: NodeId| match &result.node(before_broadcast(result, a)).op {
             Op::Constant(c) => c.value.item(),
             _ => None,
         };

@@ -8,7 +8,7 @@ use backpass_kernels::{Arena, Buffer, Lent, Pool, Real};
 
 use crate::array::Array;
 use crate::compile::{Plan, Slot, SlotKind};
-use crate::shape::Shape;
+use crate::shape::{Extent, Shape};
 use crate::suggest::closest;
 
 /// Why a session cannot be made, filled or read.
@@ -136,13 +136,17 @@ impl<T: Real> Session<T> {
         self.run_on(rows, &[]);
     }
 
-    /// Runs the plan once, reading some inputs where they are, without a copy; see [`Slot::lend`].
+    /// Runs the plan once, reading some inputs where they are, without a copy; see [`Slot::lend`]. Single numbers are copied.
     ///
     /// # Panics
     /// When `rows` is larger than the plan was compiled for, or too few elements are lent.
     pub fn run_on(&mut self, rows: usize, lent: &[Lent<'_, T>]) {
         if self.poison {
             self.poison_all();
+        }
+        // Single numbers are read where they belong.
+        for lent in lent.iter().filter(|lent| lent.buffer.extent == Extent::ONE) {
+            self.arena.as_mut_slice()[lent.buffer.offset] = lent.data[0];
         }
         for stage in 0..self.plan.sequence.stages() {
             self.plan.sequence.run(&self.pool, &mut self.arena, rows, stage, lent, None);

@@ -12,7 +12,7 @@ use backpass::compile::{CompileOptions, SlotKind, compile};
 use backpass::interpret::{Trace, interpret, interpret_as};
 use backpass::{Graph, NodeId, Session, Shape};
 use backpass_kernels::{Pool, Real};
-use common::{Case, Random, random_case};
+use common::{Case, Random, random_case, scalar_case};
 
 /// Adds the gradient with respect to all parameters as outputs, and gradient descent as updates.
 fn with_training(graph: &Graph) -> Graph {
@@ -122,6 +122,32 @@ fn plans_compute_what_the_interpreter_says() {
         }
     }
     assert!(differentiated as u64 > cases / 4, "{differentiated} of {cases} graphs differentiated");
+}
+
+#[test]
+fn tapes_compute_what_the_interpreter_says() {
+    let pools = [1, 3].map(|threads| Arc::new(Pool::new(threads)));
+    let (mut numbers, mut rows) = (0, 0);
+    for seed in 0..20 {
+        let case = scalar_case(seed);
+        let graph = if seed % 2 == 0 { with_training(&case.graph) } else { with_any_updates(&case.graph, seed) };
+        graph.verify().unwrap();
+        let trace = interpret(&graph, &case.point()).unwrap();
+        for setting in 0..8 {
+            let options = CompileOptions {
+                max_rows: case.rows + (seed % 3) as usize,
+                passes: setting & 1 != 0,
+                fuse: setting & 2 != 0,
+                in_place: setting & 4 != 0,
+                tile: (setting & 4 != 0).then_some(2),
+            };
+            check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
+            let plan = compile(&graph, &options).unwrap().to_string();
+            numbers += plan.matches("tape 1,").count();
+            rows += plan.matches("tape batch,").count();
+        }
+    }
+    assert!(numbers > 60 && rows > 60, "{numbers} tapes of numbers, {rows} of rows");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Grouping nodes into instructions.
 //!
-//! Two kinds of groups hold several nodes: elementwise regions, which run block by block in cache, and sums of matrix
-//! products, which accumulate into one buffer.
+//! Three kinds of groups hold several nodes: elementwise regions, which run block by block in cache, sums of matrix
+//! products, which accumulate into one buffer, and tapes of single numbers, which may be of any length.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::lower::region_fits;
 use crate::compile::place::users_and_results;
@@ -24,6 +24,8 @@ pub(super) enum GroupKind {
     Products,
     /// The right factor of one product, laid out as the product reads it.
     Pack,
+    /// Elementwise nodes of one number, or of one number for each row, and aliases between them.
+    Tape,
 }
 
 /// Nodes that become one instruction, ascending.
@@ -56,11 +58,72 @@ pub(super) fn fuse(graph: &Graph, fuse_regions: bool) -> Vec<Group> {
         if fuse_regions && matches!(graph.node(id).op, Op::Add(_)) && fusion.join_products(id, &uses) {
             continue;
         }
-        if fuse_regions && kind == GroupKind::Region {
+        if fuse_regions && kind == GroupKind::Region && on_tape(graph, id).is_none() {
             fusion.join_region(id);
         }
     }
-    fusion.groups.into_iter().flatten().collect()
+    let Fusion { users, results, groups, .. } = fusion;
+    let groups: Vec<Group> = groups.into_iter().flatten().collect();
+    if fuse_regions { join_tapes(graph, groups, &users, &results) } else { groups }
+}
+
+/// Whether a tape can compute a node; and if so, whether it does so for each row.
+fn on_tape(graph: &Graph, id: NodeId) -> Option<bool> {
+    let extent = graph.shape(id).extent();
+    let random = matches!(graph.node(id).op, Op::RandomUniform(_) | Op::RandomNormal(_));
+    let fits = matches!(lowering(graph, id), Lowering::Map | Lowering::Alias) && extent.fixed == 1 && !random;
+    fits.then_some(extent.batched)
+}
+
+/// Joins nodes that one tape can compute. Each group is one level above the highest that it reads, or on its level if both are
+/// for one tape: so between two groups of a tape there is no other.
+fn join_tapes(graph: &Graph, groups: Vec<Group>, users: &[Vec<NodeId>], results: &[bool]) -> Vec<Group> {
+    let sort = |group: &Group| if let [id] = group.nodes[..] { on_tape(graph, id) } else { None };
+    let sorts: Vec<Option<bool>> = groups.iter().map(sort).collect();
+    let mut group_of = vec![0; graph.nodes().len()];
+    for (index, group) in groups.iter().enumerate() {
+        group.nodes.iter().for_each(|id| group_of[id.index()] = index);
+    }
+    let mut levels: Vec<Option<usize>> = vec![None; groups.len()];
+    for start in 0..groups.len() {
+        let mut open = vec![start];
+        while let Some(&index) = open.last() {
+            let read = groups[index].nodes.iter().flat_map(|&id| &graph.node(id).args).map(|arg| group_of[arg.index()]);
+            let before = open.len();
+            let mut level = 0;
+            for other in read.filter(|&other| other != index) {
+                match levels[other] {
+                    Some(below) => {
+                        level = level.max(below + usize::from(sorts[index].is_none() || sorts[other] != sorts[index]))
+                    }
+                    None => open.push(other),
+                }
+            }
+            if open.len() == before {
+                levels[index] = Some(level);
+                open.pop();
+            }
+        }
+    }
+    let mut tapes: BTreeMap<(bool, Option<usize>), Vec<NodeId>> = BTreeMap::new();
+    let mut joined = Vec::new();
+    for ((group, sort), level) in groups.into_iter().zip(sorts).zip(levels) {
+        match sort {
+            Some(each_row) => tapes.entry((each_row, level)).or_default().extend(&group.nodes),
+            None => joined.push(group),
+        }
+    }
+    for ((each_row, _), nodes) in tapes {
+        let is_alias = |id: &NodeId| lowering(graph, *id) == Lowering::Alias;
+        if nodes.iter().all(is_alias) {
+            joined.extend(nodes.into_iter().map(|id| Group { kind: GroupKind::Free, nodes: vec![id] }));
+        } else if each_row && !nodes.iter().any(is_alias) && region_fits(graph, &nodes, users, results) {
+            joined.push(Group { kind: GroupKind::Region, nodes });
+        } else {
+            joined.push(Group { kind: GroupKind::Tape, nodes });
+        }
+    }
+    joined
 }
 
 struct Fusion<'g> {

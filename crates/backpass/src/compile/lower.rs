@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use backpass_kernels::{
-    Action, Arg, Buffer, Chain, Command, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS, MAX_WRITES, Program,
-    Reading, Sequence,
+    self as kernels, Action, Arg, Buffer, Chain, Command, Instruction as Step, Layout, MAX_READS, MAX_REGISTERS,
+    MAX_WRITES, Place, Program, Reading, Sequence, Tape,
 };
 
+use crate::array::Array;
 use crate::compile::fuse::{GroupKind, lowering};
-use crate::compile::place::{Placement, region_reads, stored, users_and_results};
+use crate::compile::place::{Placement, region_reads, stored, stored_by_tape, users_and_results};
 use crate::compile::plan::{Plan, Slot, SlotKind};
 use crate::compile::schedule::Stage;
 use crate::compile::{CompileError, CompileOptions};
 use crate::graph::{Graph, NodeId};
-use crate::ops::{Lowering, Op, StepKind, Steps, Value};
+use crate::ops::{Constant, Lowering, Op, StepKind, Steps, Value};
 use crate::shape::{Dim, Extent, Shape};
 
 /// Longest program of one region; longer ones would only cost compile time.
@@ -119,6 +120,8 @@ pub(super) fn lower(
     let mut lowered = Vec::new();
     let mut nodes = Vec::new();
     let mut dead_after = placement.dead_after;
+    let mut arena = placement.arena;
+    let mut own_constants = Vec::new();
     for stage in stages {
         let mut chains = Vec::new();
         for chain in stage {
@@ -129,6 +132,14 @@ pub(super) fn lower(
                     GroupKind::Region => {
                         let outputs = stored(&group.nodes, &users, &results);
                         commands.push(map(&graph, &group.nodes, &outputs, &at)?);
+                    }
+                    GroupKind::Tape => {
+                        let outputs = stored_by_tape(&graph, &group.nodes, &users, &results);
+                        let tape = tape(&graph, &group.nodes, &outputs, &at, arena)?;
+                        let buffer = Buffer { offset: arena, extent: Extent::fixed(tape.constants().len()) };
+                        own_constants.push((buffer, Array::vector(tape.constants())));
+                        arena = arena.max(tape.end());
+                        commands.push(Command::Tape(tape));
                     }
                     GroupKind::Pack => commands.extend(pack(&graph, group.nodes[0], &at, &placement.packed)),
                     GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut commands),
@@ -148,7 +159,7 @@ pub(super) fn lower(
         nodes.push(Vec::new());
         dead_after.push(Vec::new());
     }
-    let sequence = Sequence::new(lowered, placement.arena, options.max_rows, options.tile)?;
+    let sequence = Sequence::new(lowered, arena, options.max_rows, options.tile)?;
     let slot = |kind, name: &str, id: NodeId| Slot {
         name: name.to_string(),
         kind,
@@ -162,8 +173,8 @@ pub(super) fn lower(
         (Op::Constant(c), Some(&buffer)) => Some((buffer, c.value.clone())),
         _ => None,
     };
-    let constants = graph.ids().filter_map(constant).collect();
-    let Placement { arena, temporaries, .. } = placement;
+    let constants = graph.ids().filter_map(constant).chain(own_constants).collect();
+    let temporaries = placement.temporaries;
     let max_rows = options.max_rows;
     Ok(Plan { sequence, nodes, dead_after, temporaries, slots, constants, arena, max_rows, graph })
 }
@@ -186,6 +197,48 @@ fn map(
     let failed = || CompileError::Region { node: graph.describe(outputs[0]) };
     let program = program(graph, nodes, outputs).ok_or_else(failed)?;
     Ok(Command::Map { program, extent: graph.shape(outputs[0]).extent(), operands, outputs: written })
+}
+
+/// Elementwise steps on single numbers, or on one for each row; what the tape needs for itself lies from `free` on.
+fn tape(
+    graph: &Graph,
+    nodes: &[NodeId],
+    outputs: &[NodeId],
+    at: &impl Fn(NodeId) -> Buffer,
+    free: usize,
+) -> Result<Tape, CompileError> {
+    let place = |id: NodeId| {
+        let Buffer { offset, extent } = at(id);
+        if extent.batched { Place::Points(offset) } else { Place::Number(offset) }
+    };
+    let mut operands = Vec::new();
+    let mut known: HashMap<Place, usize> = HashMap::new();
+    let mut steps = Steps::default();
+    let mut values: HashMap<NodeId, Value> = HashMap::new();
+    for &id in nodes {
+        let node = graph.node(id);
+        let operand = |arg: &NodeId| match (values.get(arg), &graph.node(*arg).op) {
+            (Some(&value), _) => value,
+            (None, Op::Constant(Constant { value })) if value.len() == 1 => Value::Constant(value.data()[0]),
+            _ => Value::Operand(*known.entry(place(*arg)).or_insert_with_key(|&place| {
+                operands.push(place);
+                operands.len() - 1
+            })),
+        };
+        let args: Vec<Value> = node.args.iter().map(operand).collect();
+        let alias = lowering(graph, id) == Lowering::Alias;
+        values.insert(id, if alias { args[0] } else { node.op.steps(&mut steps, &args) });
+    }
+    let step = |step: &StepKind| match *step {
+        StepKind::Unary(f, a) => Some(kernels::Step::Unary(f, a)),
+        StepKind::Binary(f, a, b) => Some(kernels::Step::Binary(f, a, b)),
+        StepKind::Select(c, a, b) => Some(kernels::Step::Select(c, a, b)),
+        StepKind::Uniform(..) | StepKind::Normal(..) => None,
+    };
+    let failed = || CompileError::Region { node: graph.describe(nodes[0]) };
+    let steps: Vec<kernels::Step> = steps.list.iter().map(step).collect::<Option<_>>().ok_or_else(failed)?;
+    let results: Vec<(Value, Place)> = outputs.iter().map(|id| (values[id], place(*id))).collect();
+    Ok(Tape::new(&steps, &operands, &results, free))
 }
 
 /// Matrix products that add up: the first overwrites the result, the others accumulate.

@@ -36,12 +36,22 @@ pub(super) fn root(graph: &Graph, mut id: NodeId) -> NodeId {
 
 /// The values of a group that others read: users outside, outputs, updates.
 pub(super) fn stored(nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> Vec<NodeId> {
-    let outside = |id: &&NodeId| results[id.index()] || users[id.index()].iter().any(|u| !nodes.contains(u));
+    let inside = |id: &NodeId| nodes.binary_search(id).is_ok();
+    let outside = |id: &&NodeId| results[id.index()] || !users[id.index()].iter().all(inside);
     let mut list: Vec<NodeId> = nodes.iter().filter(outside).copied().collect();
     if list.is_empty() {
         // Dead code still gets a place, so that graphs compile without passes.
         list.extend(nodes.last());
     }
+    list
+}
+
+/// The values of a tape that others read, if only under another shape.
+pub(super) fn stored_by_tape(graph: &Graph, nodes: &[NodeId], users: &[Vec<NodeId>], results: &[bool]) -> Vec<NodeId> {
+    let mut list: Vec<NodeId> = stored(nodes, users, results).into_iter().map(|id| root(graph, id)).collect();
+    list.retain(|id| nodes.binary_search(id).is_ok());
+    list.sort_unstable();
+    list.dedup();
     list
 }
 
@@ -113,11 +123,13 @@ pub(super) fn place(graph: &Graph, stages: &[Stage], options: &CompileOptions) -
         let written = match group.kind {
             GroupKind::Pack => Vec::new(),
             GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
+            GroupKind::Tape => stored_by_tape(graph, &group.nodes, &users, &results),
             _ => stored(&group.nodes, &users, &results),
         };
         let mut taken: Vec<usize> = Vec::new();
         for &value in &written {
-            let update = pending.iter().position(|(_, v)| *v == value).filter(|_| region);
+            let elementwise = region || group.kind == GroupKind::Tape;
+            let update = pending.iter().position(|(_, v)| *v == value).filter(|_| elementwise);
             // The region has the parameter's size, so it can only read it element by element.
             let direct = update
                 .filter(|&u| options.in_place && reads.last_in(pending[u].0, index, step, false) && !is_output(value));
@@ -279,14 +291,16 @@ fn dying_operand(
     })
 }
 
-/// Gives every life an offset such that no two overlap in time and place; the largest first, each as low as it fits.
+/// Gives every life an offset such that no two overlap in time and place; the largest first, each as low as it fits. Single
+/// numbers lie side by side behind all else, each for itself, so that tapes of them stay in few lines of cache.
 fn offsets(lives: &mut [Life], rows: usize) -> Option<usize> {
     let size = |life: &Life| -> Option<usize> {
         let elements = if life.extent.batched { life.extent.fixed.checked_mul(rows)? } else { life.extent.fixed };
         elements.checked_next_multiple_of(ALIGNMENT)
     };
     let sizes: Vec<usize> = lives.iter().map(size).collect::<Option<_>>()?;
-    let mut order: Vec<usize> = (0..lives.len()).collect();
+    let is_number = |life: &Life| life.extent == Extent { fixed: 1, batched: false };
+    let (numbers, mut order): (Vec<usize>, Vec<usize>) = (0..lives.len()).partition(|&i| is_number(&lives[i]));
     order.sort_by_key(|&i| (!lives[i].persistent, if lives[i].persistent { 0 } else { usize::MAX - sizes[i] }, i));
     let mut placed: Vec<usize> = Vec::new();
     let mut total = 0;
@@ -309,6 +323,10 @@ fn offsets(lives: &mut [Life], rows: usize) -> Option<usize> {
         total = total.max(offset.checked_add(sizes[index])?);
         lives[index].offset = offset;
         placed.push(index);
+    }
+    for index in numbers {
+        lives[index].offset = total;
+        total = total.checked_add(1)?;
     }
     (total <= isize::MAX as usize / 8).then_some(total)
 }

@@ -136,6 +136,7 @@ fn by_rows(graph: &Graph, group: &Group) -> bool {
             })
         }
         GroupKind::Products => group.nodes.iter().all(product),
+        GroupKind::Tape => true,
         _ => {
             let arg = |k: usize| graph.node(last).args[k];
             match lowering(graph, last) {
@@ -165,7 +166,7 @@ fn follows(graph: &Graph, group: &Group, next: &Group) -> bool {
     let cut = match group.kind {
         GroupKind::Products => true,
         GroupKind::Region => false,
-        GroupKind::Pack | GroupKind::Free => false,
+        GroupKind::Tape | GroupKind::Pack | GroupKind::Free => false,
         GroupKind::Single => matches!(lowering(graph, result), Lowering::Matmul { .. } | Lowering::Reduce(_, 0)),
     };
     cut && next.kind == GroupKind::Region

@@ -1,21 +1,11 @@
 //! What elementwise operators share: broadcasting, lowering to steps, and the short trait for functions of one number.
 
+pub use backpass_kernels::Value;
 use backpass_kernels::{Binary, Layout, Unary};
 
 use super::{Arity, Array, Attribute, AttributeError, Attributes, Cotangent, Expr, Info, Lowering, Op, Operator};
 use super::{Sample, Shape, ShapeError, Vjp};
 use crate::shape::Dim;
-
-/// A value inside a list of elementwise [`Steps`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
-    /// An operand of the whole list.
-    Operand(usize),
-    /// The result of an earlier step.
-    Step(usize),
-    /// A number.
-    Constant(f64),
-}
 
 /// One elementwise step.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -193,3 +193,62 @@ pub fn random_case(seed: u64) -> Case {
     ];
     Case { graph: builder.finish().unwrap(), values, rows }
 }
+
+/// A graph of hundreds of nodes that hold one number, or one for each row, under several shapes, with a matrix product and
+/// means in between; with values as in [`random_case`].
+pub fn scalar_case(seed: u64) -> Case {
+    let r = &mut Random(seed);
+    let (rows, count) = (1 + r.below(40), 50 + r.below(400));
+    let builder = Builder::new();
+    let b = &builder;
+    let shapes = [Shape::scalar(), Shape::scalar(), Shape::fixed(&[1]), Shape::fixed(&[1, 1])];
+    let mut pool: Vec<Expr<'_>> = vec![b.input("x", Shape::batch(&[])), b.input("y", Shape::batch(&[1]))];
+    let parameter = |(i, shape): (usize, &Shape)| b.parameter(&format!("p{i}"), shape.clone());
+    pool.extend(shapes.iter().enumerate().map(parameter));
+    // Some graphs hold no rows, and so are one tape.
+    if r.below(3) == 0 {
+        pool.drain(..2);
+    }
+    let start = pool.len();
+    while pool.len() < start + count {
+        let mut pick =
+            || pool[if r.below(3) == 0 { r.below(pool.len()) } else { pool.len() - 1 - r.below(pool.len().min(8)) }];
+        let (a, c) = (pick(), pick());
+        // Rows against a column of rows would be a square.
+        if !a.shape().broadcast(&c.shape()).is_ok_and(|shape| shape.extent().fixed == 1) {
+            continue;
+        }
+        let made = match r.below(40) {
+            0..=9 => (a + c) * 0.6,
+            10..=14 => a - c * 0.5,
+            15..=22 => a * c.tanh(),
+            23 => a / (c.sigmoid() + 0.5),
+            24 => a.tanh(),
+            25 => a.sigmoid() * 2.0 - 1.0,
+            26 => (a * 0.3).exp().minimum(2.0),
+            27 => (a.softplus() + 0.1).log(),
+            28 => a.maximum(c),
+            29 => a.step().select(a, c),
+            30 => a.sin() * c.relu(),
+            31 => (a.abs() + 0.5).pow(1.5).sqrt(),
+            32 if a.shape().is_batched() => a.tanh().mean(0),
+            33 if a.shape() == Shape::batch(&[1]) => a.reshape(Shape::batch(&[])),
+            34 if a.shape() == Shape::batch(&[]) => a.reshape(Shape::batch(&[1])),
+            35 if a.shape().extent().batched => continue,
+            35 => a.reshape([Shape::scalar(), Shape::fixed(&[1])][r.below(2)].clone()),
+            36 if a.shape().rank() == 2 => a.tanh().matmul(b.constant(Array::filled(&[1, 1], 0.7))),
+            _ => a * 0.5 + 0.25,
+        };
+        pool.push(made.tanh());
+    }
+    let loss = pool[pool.len() - 3..].iter().fold(b.constant(0.0), |sum, e| sum + e.mean_all());
+    b.output("loss", loss);
+    for i in 0..4 {
+        b.output(&format!("out{i}"), pool[start + r.below(count)]);
+    }
+    let graph = builder.finish().unwrap();
+    let leaves = graph.inputs().chain(graph.parameters()).collect::<Vec<_>>();
+    let value = |&id: &_| (graph.name(id).to_string(), r.array(&graph.shape(id).resolve(rows)));
+    let values = leaves.iter().map(value).collect();
+    Case { graph, values, rows }
+}
