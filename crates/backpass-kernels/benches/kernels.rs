@@ -127,7 +127,7 @@ fn fork_join(pool: &Pool) -> f64 {
 /// How many times longer than at best some pools of two threads need for jobs of two parts, on all cores together.
 fn oversubscribed(pools: usize, spins: usize) -> f64 {
     const JOBS: usize = 2_000;
-    let part = |_| (0..spins).for_each(|i| drop(black_box(i)));
+    let part = |_| (0..spins).for_each(|i| _ = black_box(i));
     let one = time(|| part(0));
     let start = Instant::now();
     thread::scope(|scope| {

@@ -39,12 +39,15 @@ fn network<'b>(v: &[Expr<'b>]) -> Expr<'b> {
     let mut values: Vec<Expr<'b>> = (0..WIDTHS[0]).map(|_| number()).collect();
     let mut weights = v.iter().copied();
     let mut next = || weights.next().expect("there are 301 weights");
-    for layer in 1..WIDTHS.len() {
+    let (last, hidden) = WIDTHS[1..].split_last().expect("there are layers");
+    let mut layer = |values: &[Expr<'b>], width: usize| -> Vec<Expr<'b>> {
         let sum = |_| values.iter().fold(next(), |sum, &value| sum + next() * value);
-        let sums: Vec<Expr<'b>> = (0..WIDTHS[layer]).map(sum).collect();
-        let last = layer == WIDTHS.len() - 1;
-        values = sums.into_iter().map(|sum| if last { sum } else { sum.tanh() }).collect();
+        (0..width).map(sum).collect()
+    };
+    for &width in hidden {
+        values = layer(&values, width).into_iter().map(Expr::tanh).collect();
     }
+    values = layer(&values, *last);
     let error = |value: &Expr<'b>| {
         let error = *value - number();
         error * error
