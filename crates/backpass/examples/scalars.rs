@@ -4,6 +4,9 @@
 //! median, least and most time of a point in nanoseconds. The arguments are how long to measure for each line,
 //! `--seconds 0.2`, and `--threads 1` and `--bits 64` (or 32).
 
+#[path = "contestant/functions.rs"]
+mod functions;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,47 +16,9 @@ use backpass::compile::{CompileOptions, SlotKind, compile};
 use backpass::{Builder, Expr, Graph, Session, Shape};
 use backpass_kernels::philox::Stream;
 use backpass_kernels::{Pool, Real};
+use functions::{network, rosenbrock, sigmoid};
 
 type Function = for<'b> fn(&[Expr<'b>]) -> Expr<'b>;
-
-/// σ(w₁x + w₂y + b).
-fn sigmoid<'b>(v: &[Expr<'b>]) -> Expr<'b> {
-    (v[0] * v[3] + v[1] * v[4] + v[2]).sigmoid()
-}
-
-fn rosenbrock<'b>(v: &[Expr<'b>]) -> Expr<'b> {
-    let term = |pair: &[Expr<'b>]| {
-        let (a, b) = (pair[1] - pair[0] * pair[0], 1.0 - pair[0]);
-        100.0 * (a * a) + b * b
-    };
-    v.windows(2).map(term).reduce(|sum, term| sum + term).expect("there are 100 variables")
-}
-
-const WIDTHS: [usize; 5] = [8, 9, 9, 9, 4];
-
-/// The squared error of a network 8-9-9-9-4 with tanh on one row of data; the variables are its weights.
-fn network<'b>(v: &[Expr<'b>]) -> Expr<'b> {
-    let builder = v[0].builder();
-    let mut data = Stream::new(1, 0);
-    let mut number = || builder.constant(2.0 * data.uniform() - 1.0);
-    let mut values: Vec<Expr<'b>> = (0..WIDTHS[0]).map(|_| number()).collect();
-    let mut weights = v.iter().copied();
-    let mut next = || weights.next().expect("there are 301 weights");
-    let (last, hidden) = WIDTHS[1..].split_last().expect("there are layers");
-    let mut layer = |values: &[Expr<'b>], width: usize| -> Vec<Expr<'b>> {
-        let sum = |_| values.iter().fold(next(), |sum, &value| sum + next() * value);
-        (0..width).map(sum).collect()
-    };
-    for &width in hidden {
-        values = layer(&values, width).into_iter().map(Expr::tanh).collect();
-    }
-    values = layer(&values, *last);
-    let error = |value: &Expr<'b>| {
-        let error = *value - number();
-        error * error
-    };
-    values.iter().map(error).reduce(|sum, error| sum + error).expect("there are outputs")
-}
 
 fn graph(function: Function, variables: usize, shape: &Shape, with_gradient: bool) -> Graph {
     let builder = Builder::new();

@@ -1,5 +1,6 @@
 //! backpass as a contestant of `cargo xtask bench`: `contestant THREADS`.
 
+mod functions;
 mod scalar;
 #[path = "../../../../bench/serve.rs"]
 mod serve;
