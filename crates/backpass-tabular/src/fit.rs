@@ -1,9 +1,11 @@
 //! Training on a table: read, decide, encode, split, train, judge.
 
+use backpass::Graph;
 use backpass::loss::Loss;
-use backpass::nn::{Activation, Dense, Mlp};
+use backpass::nn::{Activation, Dense, Mlp, Network, Weights};
 use backpass::train::{
-    Dataset, Epoch, Metric as WatchedMetric, Observer, StopReason, TrainOptions, TrainReport, Validation, train,
+    Dataset, Epoch, Metric as WatchedMetric, Observer, Predictor, StopReason, TrainOptions, TrainReport, Validation,
+    train,
 };
 use backpass_kernels::Real;
 use backpass_kernels::philox::Stream;
@@ -13,17 +15,20 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::bag::Bag;
+use crate::calibrate::temperature;
 use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
-use crate::encode::{build, features, head, number_column, split_derived};
+use crate::encode::{HeadShape, build, features, head, number_column, split_derived};
+use crate::error::TableError;
 use crate::fit_error::FitError;
 use crate::formula::{Coefficient, Formula, coefficients};
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::{Better, Metrics, metric_named};
-use crate::model::{Manifest, Model};
+use crate::model::{Head, Manifest, Model};
 use crate::options::FitOptions;
 use crate::read::{ReadOptions, read};
 use crate::schema::{Kind, Schema};
-use crate::split::{Strategy, holdout};
+use crate::split::{Split as RowSplit, Strategy, folds, holdout};
 use crate::table::Table;
 use crate::task::{Target, Task, TaskName};
 
@@ -68,7 +73,9 @@ pub struct Prepared {
     /// Every decision taken, in words.
     pub decisions: Vec<String>,
     model: Model,
+    head_shape: HeadShape,
     training: TrainOptions,
+    bag: Option<Bag>,
     data: Data,
 }
 
@@ -117,7 +124,9 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     }
     let table = complete.map(|rows| table.select_rows(&rows)).map_or(Cow::Borrowed(table), Cow::Owned);
     let early = options.resolve(&target.task, table.rows(), 0);
-    let (table, validation) = split(&table, &schema, &target, &early)?;
+    let parts = early.bag.unwrap_or(1);
+    let bagged = parts > 1 && formula.is_none();
+    let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
     let schema = schema.learn(&table)?;
     let mut left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
         .into_iter()
@@ -140,17 +149,30 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let exponential = training.loss.log_link();
     let scales = classes == 0 && !exponential && formula.is_none();
     let (centre, factor) = if scales { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
-    let network = match &mut formula {
-        Some(formula) => formula.network(&inputs.features, classes)?,
-        None => network_shape(&resolved, inputs.features.len(), classes)?.build(training.seed)?,
+    let shape = match formula {
+        Some(_) => None,
+        None => Some(network_shape(&resolved, inputs.numbers.len() + derived.len(), inputs.features.len(), classes)?),
     };
+    let network = match (&mut formula, &shape) {
+        (Some(formula), _) => formula.network(&inputs.features, classes)?,
+        (_, Some(shape)) => shape.build(training.seed)?,
+        (None, None) => Network::from_graph(Graph::new(), Weights::new()),
+    };
+    let limits = if resolved.clamp == Some(true) && classes == 0 {
+        let values = schema.to_numbers(&table, &target.name)?;
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        Some((least, values.into_iter().fold(f64::NEG_INFINITY, f64::max)))
+    } else {
+        None
+    };
+    let head_shape = HeadShape { members: 1, classes, exponential, scale: (centre, factor), limits, temperature: 1.0 };
     let model = Model {
         schema,
         target,
         inputs,
         encoder,
         network,
-        head: head(classes, exponential, centre, factor)?,
+        head: head(&head_shape)?,
         target_scale: (centre, factor),
         manifest: Manifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -169,8 +191,12 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     }
     let class_weights = options.class_weight.as_deref();
     let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
-    let validated = validation.as_ref().map_or("none".to_string(), |table| table.rows().to_string());
-    decisions.push(format!("{} rows to train on, {validated} to validate on", table.rows()));
+    let folds = if bagged { fold_rows(&table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
+    decisions.push(match &validation {
+        _ if bagged => format!("{} rows; {parts} networks, each validated on another {parts}th of them", table.rows()),
+        Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
+        None => format!("{} rows to train on, none to validate on", table.rows()),
+    });
     let tables = (&*table, validation.as_ref());
     let weights = class_weights.as_deref();
     let data = if training.double_precision {
@@ -178,25 +204,46 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     } else {
         Data::Single(Split::new(&model, tables, &resolved, weights, &training.loss)?)
     };
-    Ok(Prepared { resolved, decisions, model, training, data })
+    let bag = shape.filter(|_| bagged).map(|shape| Bag { shape, folds });
+    Ok(Prepared { resolved, decisions, model, head_shape, training, bag, data })
 }
 
 impl Prepared {
     /// Trains the network.
     pub fn train(self, watcher: Watcher<'_>) -> Result<Fitted, FitError> {
-        let Prepared { resolved, decisions, model, training, data } = self;
-        match data {
-            Data::Single(data) => data.fit(model, training, resolved, decisions, watcher),
-            Data::Double(data) => {
-                let mut fitted = data.fit(model, training.clone(), resolved, decisions, watcher)?;
-                let model = &mut fitted.model;
-                if fitted.resolved.formula.is_some() && !matches!(fitted.report.stop, StopReason::Diverged(_)) {
-                    model.manifest.coefficients = coefficients(&model.network, &data.train.encoded, &training)?;
-                }
-                Ok(fitted)
-            }
+        let rows = match &self.data {
+            Data::Single(data) => data.sizes(),
+            Data::Double(data) => data.sizes(),
+        };
+        let trained = match &self.data {
+            Data::Single(data) => data.fit(&self, watcher)?,
+            Data::Double(data) => data.fit(&self, watcher)?,
+        };
+        let Trained { mut model, report, train_metrics, validation_metrics } = trained;
+        let Prepared { resolved, decisions, training, data, .. } = self;
+        if let Data::Double(data) = &data
+            && resolved.formula.is_some()
+            && !matches!(report.stop, StopReason::Diverged(_))
+        {
+            model.manifest.coefficients = coefficients(&model.network, &data.train.encoded, &training)?;
         }
+        // Without times: equal trainings give equal files.
+        model.history = report.history.iter().map(|e| Epoch { seconds: 0.0, ..e.clone() }).collect();
+        model.manifest.rows = rows;
+        model.manifest.decisions = decisions.clone();
+        model.manifest.stop_reason = report.stop.name().to_string();
+        model.manifest.stop = report.stop.to_string();
+        model.manifest.best_epoch = report.best_epoch;
+        Ok(Fitted { model, resolved, decisions, report, rows, train_metrics, validation_metrics })
     }
+}
+
+/// A model that has been trained and judged.
+struct Trained {
+    model: Model,
+    report: TrainReport,
+    train_metrics: Metrics,
+    validation_metrics: Option<Metrics>,
 }
 
 /// The rows that training sees, in the precision of the run.
@@ -226,32 +273,50 @@ impl<D: Real> Split<D> {
         Ok(split)
     }
 
-    fn fit(
-        &self,
-        mut model: Model,
-        mut training: TrainOptions,
-        resolved: FitOptions,
-        decisions: Vec<String>,
-        watcher: Watcher<'_>,
-    ) -> Result<Fitted, FitError> {
-        training.threads = watcher.threads;
-        training.interrupt = watcher.interrupt;
+    /// The numbers of rows trained and validated on.
+    fn sizes(&self) -> (usize, usize) {
+        (self.train.targets.len(), self.validation.as_ref().map_or(0, |rows| rows.targets.len()))
+    }
+
+    fn fit(&self, prepared: &Prepared, watcher: Watcher<'_>) -> Result<Trained, FitError> {
+        let (mut model, mut shape) = (prepared.model.clone(), prepared.head_shape);
+        let mut training = prepared.training.clone();
+        training.interrupt.clone_from(&watcher.interrupt);
         training.profile = watcher.profile;
-        let watched = watch(&resolved, &model, self.validation.as_ref())?;
-        let report = train(&mut model.network, &self.train.encoded, &watched, &training, watcher.observe)?;
-        drop(watched);
-        let judge = |rows: &Rows<D>| model.judge(&rows.encoded.x, &rows.targets, watcher.threads);
-        let train_metrics = judge(&self.train)?;
-        let validation_metrics = self.validation.as_ref().map(judge).transpose()?;
-        let rows = (self.train.targets.len(), self.validation.as_ref().map_or(0, |rows| rows.targets.len()));
-        // Without times: equal trainings give equal files.
-        model.history = report.history.iter().map(|e| Epoch { seconds: 0.0, ..e.clone() }).collect();
-        model.manifest.rows = rows;
-        model.manifest.decisions = decisions.clone();
-        model.manifest.stop_reason = report.stop.name().to_string();
-        model.manifest.stop = report.stop.to_string();
-        model.manifest.best_epoch = report.best_epoch;
-        Ok(Fitted { model, resolved, decisions, report, rows, train_metrics, validation_metrics })
+        let threads = watcher.threads;
+        // The outputs for rows that the network has not learnt from, with their targets.
+        let (report, judged) = if let Some(bag) = &prepared.bag {
+            let committee = bag.train(&model, &prepared.resolved, &self.train, &training, watcher)?;
+            (model.network, shape.members) = (committee.network, bag.folds.len());
+            (committee.report, Some((committee.outputs, committee.targets)))
+        } else {
+            training.threads = threads;
+            if prepared.resolved.adapts() {
+                model.network.adapt(&self.train.encoded, training.seed)?;
+            }
+            let watched = watch(&prepared.resolved, &model, self.validation.as_ref())?;
+            let mut network = model.network.clone();
+            let report = train(&mut network, &self.train.encoded, &watched, &training, watcher.observe)?;
+            drop(watched);
+            model.network = network;
+            let judged = self.validation.as_ref().map(|rows| -> Result<_, FitError> {
+                let outputs = Predictor::<D>::new(&model.network, threads)?.predict(&rows.encoded.x);
+                Ok((outputs.iter().map(|v| v.to_f64()).collect::<Vec<f64>>(), rows.targets.clone()))
+            });
+            (report, judged.transpose()?)
+        };
+        let mut validation_metrics = None;
+        if let Some((outputs, targets)) = judged {
+            if prepared.resolved.calibrate == Some(true) {
+                shape.temperature = temperature(&outputs, &targets, shape.classes);
+            }
+            let one = head(&HeadShape { members: 1, ..shape })?;
+            let values = Head::new(&one, &model.target.task, targets.len())?.values(&outputs)?;
+            validation_metrics = Some(model.target.task.metrics(&values, &targets, |_| true)?);
+        }
+        model.head = head(&shape)?;
+        let train_metrics = model.judge(&self.train.encoded.x, &self.train.targets, threads)?;
+        Ok(Trained { model, report, train_metrics, validation_metrics })
     }
 }
 
@@ -357,13 +422,6 @@ fn split<'a>(
     target: &Target,
     options: &FitOptions,
 ) -> Result<(Cow<'a, Table>, Option<Table>), FitError> {
-    let how = options.split.as_deref().unwrap_or("random");
-    let group = group_column(options);
-    if let Some(column) = group {
-        table.column(column)?;
-    } else if !["random", "stratified", "ordered"].contains(&how) {
-        return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL"));
-    }
     let share = match validation_rows(options, table)? {
         ValidationRows::None => return Ok((Cow::Borrowed(table), None)),
         ValidationRows::Table(rows) => {
@@ -372,35 +430,59 @@ fn split<'a>(
         }
         ValidationRows::Share(share) => share,
     };
+    let split =
+        by_strategy(table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
+    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+}
+
+/// The rows of each part of a bag.
+fn fold_rows(
+    table: &Table,
+    schema: &Schema,
+    target: &Target,
+    options: &FitOptions,
+    parts: usize,
+) -> Result<Vec<RowSplit>, FitError> {
+    by_strategy(table, schema, target, options, |rows, strategy, random| folds(rows, parts as u32, strategy, random))
+}
+
+/// Splits the rows as the options say.
+fn by_strategy<R>(
+    table: &Table,
+    schema: &Schema,
+    target: &Target,
+    options: &FitOptions,
+    split: impl FnOnce(u32, Strategy<'_>, &mut dyn FnMut(u64) -> u64) -> Result<R, TableError>,
+) -> Result<R, FitError> {
+    let how = options.split.as_deref().unwrap_or("random");
+    let group = group_column(options);
+    if let Some(column) = group {
+        table.column(column)?;
+    } else if !["random", "stratified", "ordered"].contains(&how) {
+        return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL"));
+    }
     if table.rows() < 5 {
         return Err(FitError::TooFewRows { file: table.name.clone(), rows: table.rows() });
     }
     let mut random = Stream::new(options.seed.unwrap_or(0) ^ SPLIT, 0);
-    let classes: Vec<u32>;
-    let groups: Vec<u32>;
-    let strategy = match how {
-        "ordered" => Strategy::Ordered,
-        "stratified" => {
-            if matches!(target.task, Task::Regression) {
-                return Err(FitError::choice(
-                    "--split",
-                    how,
-                    "possible for a number; use random, ordered or group=COL",
-                ));
-            }
-            classes = target.to_classes(table, schema)?.into_iter().map(|c| c.unwrap_or(0)).collect();
-            Strategy::Stratified(&classes)
+    let numbers: Vec<u32>;
+    let strategy = match (how, group) {
+        ("ordered", _) => Strategy::Ordered,
+        ("stratified", _) if matches!(target.task, Task::Regression) => {
+            let expected = "possible for a number; use random, ordered or group=COL";
+            return Err(FitError::choice("--split", how, expected));
         }
-        _ => match group {
-            Some(column) => {
-                groups = group_numbers(table, column)?;
-                Strategy::Grouped(&groups)
-            }
-            None => Strategy::Random,
-        },
+        ("stratified", _) => {
+            numbers = target.to_classes(table, schema)?.into_iter().map(|c| c.unwrap_or(0)).collect();
+            Strategy::Stratified(&numbers)
+        }
+        (_, Some(column)) => {
+            numbers = group_numbers(table, column)?;
+            Strategy::Grouped(&numbers)
+        }
+        (_, None) => Strategy::Random,
     };
-    let split = holdout(table.rows() as u32, share, strategy, &mut |n| random.below(n))?;
-    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+    Ok(split(table.rows() as u32, strategy, &mut |n| random.below(n))?)
 }
 
 fn group_column(options: &FitOptions) -> Option<&str> {
@@ -440,7 +522,7 @@ fn target_scale(values: &[f64]) -> (f64, f64) {
     (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
 }
 
-fn network_shape(options: &FitOptions, features: usize, classes: usize) -> Result<Mlp, FitError> {
+fn network_shape(options: &FitOptions, numbers: usize, features: usize, classes: usize) -> Result<Mlp, FitError> {
     let sizes = options.hidden_sizes()?;
     let init = options.init()?;
     let dropout = options.dropout.unwrap_or(0.0);
@@ -448,17 +530,29 @@ fn network_shape(options: &FitOptions, features: usize, classes: usize) -> Resul
         return Err(FitError::choice("--dropout", &dropout.to_string(), "at least 0 and less than 1"));
     }
     let hidden = sizes.iter().zip(options.activations(sizes.len())?);
-    let mut layers: Vec<Dense> =
-        hidden.map(|(&units, activation)| Dense { units, activation, init, dropout }).collect();
+    let parametric = options.parametric.unwrap_or(false);
+    let mut layers: Vec<Dense> = hidden
+        .map(|(&units, activation)| {
+            let parametric = parametric && activation.op().is_some();
+            Dense { units, activation, parametric, init, dropout }
+        })
+        .collect();
     let outputs = if classes > 2 { classes } else { 1 };
     layers.push(Dense { init, ..Dense::new(outputs, Activation::IDENTITY) });
-    Ok(Mlp { inputs: features, layers })
+    Ok(Mlp {
+        inputs: features,
+        embedding: options.embedding()?.filter(|_| numbers > 0).map(|embedding| (numbers, embedding)),
+        front_scale: options.front_scale.unwrap_or(false),
+        parametrisation: options.parametrisation()?,
+        dropout_factor: dropout > 0.0 && options.dropout_schedule.as_deref().is_some_and(|name| name != "constant"),
+        layers,
+    })
 }
 
 /// The rows of a table as training sees them, with their targets as the table has them.
-struct Rows<D> {
-    encoded: Dataset<D>,
-    targets: Vec<f64>,
+pub(crate) struct Rows<D> {
+    pub encoded: Dataset<D>,
+    pub targets: Vec<f64>,
 }
 
 /// The features, targets and weights of a table's rows, for a model whose encoder is built.
@@ -520,7 +614,7 @@ fn class_weights_of(how: &str, model: &Model, table: &Table) -> Result<Vec<f64>,
 }
 
 /// The metrics to follow on the validation rows: the main one of the task, and the one that decides.
-fn watch<'a, D: Real>(
+pub(crate) fn watch<'a, D: Real>(
     options: &FitOptions,
     model: &Model,
     rows: Option<&'a Rows<D>>,

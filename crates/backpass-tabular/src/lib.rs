@@ -23,6 +23,8 @@
 //! # Ok::<(), backpass_tabular::TableError>(())
 //! ```
 
+mod bag;
+mod calibrate;
 mod date;
 mod decisions;
 mod encode;
@@ -40,6 +42,7 @@ pub mod metrics;
 mod model;
 mod number;
 mod options;
+mod preset;
 mod read;
 mod runner;
 mod schema;

@@ -126,6 +126,13 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Compiles `graph` for `rows` rows at a time.
+    pub fn new(graph: &Graph, task: &Task, rows: usize) -> Result<Self, FitError> {
+        let output = if task.classes().is_empty() { "prediction" } else { "probabilities" };
+        let y = graph.inputs().next().map_or(1, |y| graph.shape(y).extent().fixed);
+        Ok(Head { runner: Runner::new(graph, CHUNK.min(rows.max(1)))?, width: y, output })
+    }
+
     /// From network outputs to probabilities or predictions.
     pub fn values<D: Real>(&mut self, outputs: &[D]) -> Result<Vec<f64>, FitError> {
         let mut values = Vec::new();
@@ -206,9 +213,7 @@ impl Model {
 
     /// What turns network outputs into probabilities or predictions, `rows` rows at a time.
     pub(crate) fn head_runner(&self, rows: usize) -> Result<Head, FitError> {
-        let runner = Runner::new(&self.head, CHUNK.min(rows.max(1)))?;
-        let output = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
-        Ok(Head { runner, width: self.network.outputs(), output })
+        Head::new(&self.head, &self.target.task, rows)
     }
 
     /// From network outputs to probabilities or predictions.

@@ -2,13 +2,14 @@
 
 use backpass::init::Init;
 use backpass::loss::{Loss, Targets};
-use backpass::nn::Activation;
+use backpass::nn::{Activation, Parametrisation, Periodic};
 use backpass::optim::Optimizer;
 use backpass::optim::schedule::Schedule;
 use backpass::train::{BatchSize, Penalty, TrainOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::fit_error::FitError;
+use crate::preset::Preset;
 use crate::task::Task;
 
 /// How to train on a table. Whatever is `None` or empty is chosen from the data; [`crate::Fitted::resolved`] tells how.
@@ -22,6 +23,11 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "COL", default_value = "", hide_default_value = true))]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
+
+    /// What is chosen where nothing is said: best, fast (a plain small network) or lecture (plain gradient descent)
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
 
     /// classification or regression; by default what the target looks like
     #[cfg_attr(feature = "clap", arg(long, value_name = "TASK", help_heading = "Columns"))]
@@ -96,7 +102,42 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activation: Option<String>,
 
-    /// How weights start; by default what suits the activation
+    /// Whether each neuron learns how much of its activation it takes: true or false
+    #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parametric: Option<bool>,
+
+    /// What numbers become before the first layer: periodic (learnt waves beside the number), or none
+    #[cfg_attr(feature = "clap", arg(long, value_name = "HOW", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
+
+    /// Whether each input of the first layer has a factor that is learnt: true or false
+    #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front_scale: Option<bool>,
+
+    /// How fast parameters learn relative to each other: standard (all alike) or ntp (weights by 1/√fan_in)
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parametrisation: Option<String>,
+
+    /// Networks trained on different folds of the rows, whose predictions are averaged; 1 trains a single one
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bag: Option<usize>,
+
+    /// Whether predicted numbers stay within those seen in training: true or false
+    #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clamp: Option<bool>,
+
+    /// Whether probabilities are calibrated on the validation rows: true or false
+    #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Validation"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibrate: Option<bool>,
+
+    /// How weights start; by default what suits the activation; `data` fits them to the rows
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
@@ -105,6 +146,11 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
+
+    /// How the dropout changes: a schedule as for the learning rate
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout_schedule: Option<String>,
 
     /// What is minimised
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
@@ -124,7 +170,7 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
 
-    /// How the learning rate changes: constant, step, cosine, one_cycle, plateau
+    /// How the learning rate changes: constant, step, cosine, flat_cosine, coslog, one_cycle, plateau
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
@@ -179,6 +225,11 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
 
+    /// How the weight decay changes: a schedule as for the learning rate
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decay_schedule: Option<String>,
+
     /// Scale the gradient to at most this norm
     #[cfg_attr(feature = "clap", arg(long, value_name = "NORM", help_heading = "Training"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,6 +265,9 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
 }
+
+/// The start that follows from the rows, see [`backpass::nn::Network::adapt`].
+const DATA: &str = "data";
 
 fn text(text: &str) -> Option<String> {
     Some(text.to_string())
@@ -252,7 +306,8 @@ impl FitOptions {
         take!(
             task, scaling, max_levels, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
             learning_rate, schedule, warm_up, batch_size, epochs, patience, min_improvement, time_budget, stop_at, l1,
-            l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision, formula;
+            l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision, formula,
+            preset, parametric, embedding, front_scale, parametrisation, bag, clamp, calibrate, dropout_schedule, decay_schedule;
             target, types, drop, inputs, missing, start
         );
         self
@@ -318,7 +373,11 @@ impl FitOptions {
             precision: text("f32"),
             ..FitOptions::default()
         };
-        self.clone().or(defaults).consistent(self)
+        let preset = match self.preset.as_deref() {
+            None | Some("fast") => FitOptions::default(),
+            Some(name) => Preset::of(name).options(task, rows),
+        };
+        self.clone().or(preset).or(defaults).consistent(self)
     }
 
     /// What is chosen where nothing is said about the fit of a formula: all rows, exact steps, until it converges.
@@ -438,8 +497,30 @@ impl FitOptions {
         }
     }
 
+    /// How weights start, if that is said.
     pub(crate) fn init(&self) -> Result<Option<Init>, FitError> {
-        Ok(self.init.as_deref().map(Init::parse).transpose()?)
+        Ok(match self.init.as_deref() {
+            Some(DATA) => Some(Init::Lecun),
+            init => init.map(Init::parse).transpose()?,
+        })
+    }
+
+    /// Whether the start is fitted to the rows.
+    pub(crate) fn adapts(&self) -> bool {
+        self.init.as_deref() == Some(DATA)
+    }
+
+    pub(crate) fn embedding(&self) -> Result<Option<Periodic>, FitError> {
+        Ok(self.embedding.as_deref().filter(|how| *how != "none").map(Periodic::parse).transpose()?)
+    }
+
+    pub(crate) fn parametrisation(&self) -> Result<Parametrisation, FitError> {
+        Ok(self.parametrisation.as_deref().map(Parametrisation::parse).transpose()?.unwrap_or_default())
+    }
+
+    /// The schedule that an option names.
+    pub(crate) fn schedule_of(text: Option<&str>) -> Result<Schedule, FitError> {
+        Ok(Schedule::parse(text.unwrap_or("constant"))?)
     }
 
     /// Refuses what shapes a network where a formula stands in its place.
@@ -522,7 +603,9 @@ impl FitOptions {
             loss,
             optimizer,
             learning_rate: self.learning_rate,
-            schedule: Schedule::parse(self.schedule.as_deref().unwrap_or("constant"))?,
+            schedule: Self::schedule_of(self.schedule.as_deref())?,
+            decay_schedule: Self::schedule_of(self.decay_schedule.as_deref())?,
+            dropout_schedule: Self::schedule_of(self.dropout_schedule.as_deref())?,
             warm_up: self.warm_up.unwrap_or(0.0),
             batch_size,
             epochs: self.epochs.unwrap_or(defaults.epochs),

@@ -1,6 +1,6 @@
 //! Functions built from operators: softmax, dropout and others. Each call shows in the graph as a scope of its own.
 
-use crate::builder::Expr;
+use crate::builder::{Expr, Operand};
 use crate::graph::ScopeKind;
 use crate::ops::{AttributeError, Attributes, RandomUniform, Relation};
 use crate::shape::Dim;
@@ -64,7 +64,7 @@ pub const TABLE: &[Composite] = &[
                     false => AttributeError::Wrong { name: "rate", expected, found: rate.to_string() },
                 });
             }
-            Ok(dropout(x[0], x[1], rate, attributes.key("key")?))
+            Ok(dropout(x[0], x[1], 1.0 - rate, attributes.key("key")?))
         },
     },
     Composite {
@@ -132,11 +132,10 @@ pub fn log_softmax(x: Expr<'_>, axis: usize) -> Expr<'_> {
     composite("log_softmax", x, || x - reduce_kept(x, axis, Expr::log_sum_exp))
 }
 
-/// Zero with probability `rate`, else `x / (1 - rate)`, so that the mean stays; `step` counts training steps.
+/// `x / keep` with probability `keep`, else zero, so that the mean stays; `step` counts training steps.
 #[track_caller]
-pub fn dropout<'b>(x: Expr<'b>, step: Expr<'b>, rate: f64, key: u64) -> Expr<'b> {
+pub fn dropout<'b>(x: Expr<'b>, step: Expr<'b>, keep: impl Operand<'b> + Copy, key: u64) -> Expr<'b> {
     composite("dropout", x, || {
-        let keep = 1.0 - rate;
         let uniform = step.apply(RandomUniform { key, shape: x.shape() });
         uniform.compare(Relation::Less, keep).select(x / keep, 0.0)
     })

@@ -9,7 +9,8 @@ use backpass_kernels::philox::Stream;
 
 fn mlp(sizes: &[usize], activations: &[&str]) -> Network {
     let layer = |(units, name): (&usize, &&str)| Dense::new(*units, Activation::parse(name).unwrap());
-    let mlp = Mlp { inputs: sizes[0], layers: sizes[1..].iter().zip(activations).map(layer).collect() };
+    let layers = sizes[1..].iter().zip(activations).map(layer).collect();
+    let mlp = Mlp { layers, ..Mlp::new(sizes[0], &[], &Activation::IDENTITY, 1) };
     let mut network = mlp.build(7).unwrap();
     let mut random = Stream::new(3, 1);
     for bias in network.weights.values_mut() {

@@ -19,6 +19,16 @@ pub enum Schedule {
         /// The factor at the end.
         floor: f64,
     },
+    /// 1 for a while, then half a cosine down to 0.
+    FlatCosine {
+        /// The share of training at 1.
+        flat: f64,
+    },
+    /// Several times from 0 up to 1 and down, each about twice as long as the one before.
+    CosLog {
+        /// How many times.
+        cycles: f64,
+    },
     /// Up to 1 during the first `rise` of training, then down to almost 0.
     OneCycle {
         /// The share of training that rises.
@@ -47,6 +57,18 @@ impl Schedule {
             source: "Loshchilov and Hutter 2017",
         },
         Choice {
+            name: "flat_cosine",
+            summary: "1, then half a cosine to 0",
+            formula: "1 until `flat`, then (1 + cos π(t - flat)/(1 - flat))/2",
+            source: "",
+        },
+        Choice {
+            name: "coslog",
+            summary: "waves that get longer",
+            formula: "(1 - cos 2π log₂(1 + (2^cycles - 1)t))/2",
+            source: "Holzmüller, Grinsztajn and Steinwart 2024",
+        },
+        Choice {
             name: "one_cycle",
             summary: "rises, then falls to almost nothing",
             formula: "two half cosines, 1/25 → 1 → 1/10000",
@@ -63,6 +85,8 @@ impl Schedule {
                 "constant" => Schedule::Constant,
                 "step" => Schedule::Step { every: a.number("every", 10.0)?, factor: a.number("factor", 0.5)? },
                 "cosine" => Schedule::Cosine { floor: a.number("floor", 0.0)? },
+                "flat_cosine" => Schedule::FlatCosine { flat: a.number("flat", 0.5)? },
+                "coslog" => Schedule::CosLog { cycles: a.number("cycles", 4.0)? },
                 "one_cycle" => Schedule::OneCycle { rise: a.number("rise", 0.3)? },
                 "plateau" => {
                     let patience = a.number("patience", 5.0)?;
@@ -87,6 +111,8 @@ impl Schedule {
                 ("step", vec![("every", every, Range::Count), ("factor", factor, Range::Shrinking)])
             }
             Schedule::Cosine { floor } => ("cosine", vec![("floor", floor, Range::Unit)]),
+            Schedule::FlatCosine { flat } => ("flat_cosine", vec![("flat", flat, Range::Share)]),
+            Schedule::CosLog { cycles } => ("coslog", vec![("cycles", cycles, Range::Count)]),
             Schedule::OneCycle { rise } => ("one_cycle", vec![("rise", rise, Range::Unit)]),
             Schedule::Plateau { patience, factor } => {
                 ("plateau", vec![("patience", patience, Range::Count), ("factor", factor, Range::Shrinking)])
@@ -103,6 +129,11 @@ impl Schedule {
             Schedule::Constant => 1.0,
             Schedule::Step { every, factor } => factor.powf((epoch as f64 / every.max(1.0)).floor()),
             Schedule::Cosine { floor } => half_cosine(1.0, floor, progress),
+            Schedule::FlatCosine { flat } => half_cosine(1.0, 0.0, ((progress - flat) / (1.0 - flat)).max(0.0)),
+            Schedule::CosLog { cycles } => {
+                let wave = (1.0 + (cycles.exp2() - 1.0) * progress).log2();
+                half_cosine(0.0, 1.0, 2.0 * wave)
+            }
             Schedule::OneCycle { rise } if progress < rise => half_cosine(1.0 / 25.0, 1.0, progress / rise),
             Schedule::OneCycle { rise } => half_cosine(1.0, 1e-4, (progress - rise) / (1.0 - rise).max(1e-9)),
             Schedule::Plateau { factor, .. } => factor.powi(drops as i32),
@@ -130,6 +161,12 @@ mod tests {
         assert!((at("cosine", 0.5, 0, 0) - 0.5).abs() < 1e-15);
         assert!(at("cosine", 1.0, 0, 0).abs() < 1e-15);
         assert!((at("cosine(floor=0.1)", 1.0, 0, 0) - 0.1).abs() < 1e-15);
+        assert_eq!(at("flat_cosine", 0.4, 0, 0), 1.0);
+        assert!((at("flat_cosine", 0.75, 0, 0) - 0.5).abs() < 1e-15);
+        for (moment, factor) in [(0.0, 0.0), (1.0 / 15.0, 0.0), (7.0 / 15.0, 0.0), (1.0, 0.0)] {
+            assert!((at("coslog", moment, 0, 0) - factor).abs() < 1e-12, "at {moment}");
+        }
+        assert!((at("coslog", (2f64.powf(3.5) - 1.0) / 15.0, 0, 0) - 1.0).abs() < 1e-12);
         assert!((at("one_cycle", 0.15, 0, 0) - 0.52).abs() < 1e-12);
         assert!((at("one_cycle", 0.3, 0, 0) - 1.0).abs() < 1e-12);
         assert!((at("one_cycle", 0.65, 0, 0) - 0.50005).abs() < 1e-12);

@@ -7,7 +7,7 @@ use crate::compile::SlotKind;
 use crate::interpret::interpret_as;
 use crate::session::{Session, SessionError};
 use crate::train::Divergence;
-use crate::train::run::Stepper;
+use crate::train::run::{Moment, Stepper};
 
 /// Repeats an epoch from its start, which gives the same bits, up to the first step that leaves the loss, a parameter or
 /// a state not finite, and looks into that step.
@@ -16,14 +16,14 @@ pub(super) fn diagnose<T: Real, D: Real>(
     before: &[T],
     epoch: usize,
     order: &[u32],
-    rate: &dyn Fn(usize) -> f64,
+    at: &dyn Fn(usize) -> Moment,
 ) -> Result<Divergence, SessionError> {
     stepper.restore(before);
     let mut state = before.to_vec();
     let (mut number, mut loss, mut rows) = (0, f64::NAN, 0);
     for (index, batch) in order.chunks(stepper.batch).enumerate() {
         (number, rows) = (stepper.number(epoch, index), batch.len());
-        stepper.gather(batch, rate(index), number);
+        stepper.gather(batch, at(index), number);
         loss = stepper.step(rows);
         if !loss.is_finite() || !stepper.is_finite() {
             break;

@@ -125,7 +125,7 @@ pub(super) fn weight_slots<T: Real>(session: &Session<T>, weights: &Weights) -> 
     weights.keys().map(|name| session.slot(SlotKind::Parameter, name)).collect()
 }
 
-pub(super) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
+pub(crate) fn set_weights<T: Real>(session: &mut Session<T>, weights: &Weights) -> Result<(), SessionError> {
     weights.iter().try_for_each(|(name, value)| session.set(SlotKind::Parameter, name, value))
 }
 

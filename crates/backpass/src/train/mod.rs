@@ -29,6 +29,7 @@ use crate::spec::SpecError;
 
 pub use data::{DataError, Dataset};
 pub(crate) use evaluate::TILE;
+pub(crate) use evaluate::set_weights;
 pub use evaluate::{Predictor, evaluate};
 pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
@@ -53,6 +54,10 @@ pub struct TrainOptions {
     pub learning_rate: Option<f64>,
     /// How the learning rate changes.
     pub schedule: Schedule,
+    /// How the weight decay changes, beside the learning rate that it goes with.
+    pub decay_schedule: Schedule,
+    /// How dropout changes, in a network with an input for that ([`crate::nn::Mlp::dropout_factor`]).
+    pub dropout_schedule: Schedule,
     /// Epochs during which the learning rate rises from 0, before the schedule.
     pub warm_up: f64,
     /// Rows per step.
@@ -96,6 +101,8 @@ impl Default for TrainOptions {
             optimizer: Optimizer::Adam(crate::optim::Adam::default()),
             learning_rate: None,
             schedule: Schedule::Constant,
+            decay_schedule: Schedule::Constant,
+            dropout_schedule: Schedule::Constant,
             warm_up: 0.0,
             batch_size: BatchSize::Rows(32),
             epochs: 100,
@@ -205,7 +212,7 @@ impl TrainOptions {
         not_negative("the weight decay", self.penalty.decay.unwrap_or(0.0))?;
         self.loss.check()?;
         self.optimizer.check()?;
-        self.schedule.check()?;
+        [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().try_for_each(Schedule::check)?;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use crate::autodiff::{gradient, jvp};
 use crate::builder::{Builder, Expr};
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::loss::Loss;
-use crate::nn::{Network, NetworkError, input};
+use crate::nn::{DROPOUT, Network, NetworkError, input};
+use crate::optim::schedule::Schedule;
 use crate::optim::{Update, clip_norm, clip_value};
 use crate::shape::Shape;
 use crate::train::{TrainError, TrainOptions};
@@ -25,6 +26,8 @@ pub(super) const TARGET: &str = "target";
 pub(super) const WEIGHT: &str = "weight";
 pub(super) const RATE: &str = "learning_rate";
 pub(super) const STEP: &str = "step";
+/// The factor on the weight decay, where it follows a schedule.
+pub(super) const DECAY: &str = "decay";
 
 /// Builds the graph of one training step: forward and backward pass, clipping, and the update of every parameter.
 ///
@@ -47,10 +50,15 @@ pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> 
             slopes = clip_norm(&slopes, limit);
         }
         let decay = options.penalty.decay.unwrap_or(options.optimizer.default_weight_decay());
+        let scheduled = decay > 0.0 && options.decay_schedule != Schedule::Constant;
+        let decay_factor = scheduled.then(|| b.input(DECAY, Shape::scalar()));
         for (&parameter, &gradient) in parameters.iter().zip(&slopes) {
-            let mut value = options.optimizer.update(&Update { parameter, gradient, learning_rate, step });
-            if decay > 0.0 && parameter.shape().rank() >= 2 {
-                value = value - parameter * (learning_rate * decay);
+            let pace = b.with_graph(|g| network.pace(g.name(parameter.id()), parameter.shape().rank()));
+            let rate = if pace.rate == 1.0 { learning_rate } else { learning_rate * pace.rate };
+            let mut value = options.optimizer.update(&Update { parameter, gradient, learning_rate: rate, step });
+            if decay * pace.decay > 0.0 {
+                let share = rate * (decay * pace.decay);
+                value = value - parameter * decay_factor.map_or(share, |factor| share * factor);
             }
             b.update(parameter, value);
         }
@@ -103,7 +111,7 @@ pub(super) fn evaluation_graph(network: &Network, targets: usize, loss: &Loss) -
 /// A copy of a graph without its outputs, and the node of its output `y`.
 fn bare(graph: &Graph) -> Result<(Builder, NodeId), NetworkError> {
     let y = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
-    let reserved = |name: &&str| [TARGET, WEIGHT, RATE, STEP].contains(name);
+    let reserved = |name: &&str| [TARGET, WEIGHT, RATE, STEP, DECAY, DROPOUT].contains(name);
     if let Some(name) = graph.parameters().map(|id| graph.name(id)).find(reserved) {
         return Err(NetworkError::Reserved { name: name.to_string() });
     }

@@ -6,14 +6,14 @@ use backpass_kernels::philox::Stream;
 use backpass_kernels::{Pool, Real};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
-use crate::nn::Network;
+use crate::nn::{DROPOUT, Network};
 use crate::optim::schedule::Schedule;
 use crate::session::Session;
 use crate::train::data::RowWeights;
 use crate::train::diagnose::diagnose;
 use crate::train::evaluate::{set_parameters, set_weights, weight_slots};
 use crate::train::monitor::Monitor;
-use crate::train::objective::{RATE, STEP, TARGET, WEIGHT, step_graph};
+use crate::train::objective::{DECAY, RATE, STEP, TARGET, WEIGHT, step_graph};
 use crate::train::timer::Timer;
 use crate::train::{
     BatchSize, Dataset, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
@@ -32,6 +32,8 @@ pub(super) struct Stepper<'a, T: Real, D = f32> {
     weight: Slot,
     rate: Slot,
     step: Slot,
+    /// The factors on decay and dropout, where they follow schedules.
+    factors: [Option<Slot>; 2],
     loss: Slot,
     penalty: Option<Slot>,
     pub batch: usize,
@@ -59,6 +61,7 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
         let input = |name| session.slot(SlotKind::Input, name);
         let (x, target, weight) = (input("x")?, input(TARGET)?, input(WEIGHT)?);
         let (rate, step) = (input(RATE)?, input(STEP)?);
+        let factors = [DECAY, DROPOUT].map(|name| input(name).ok());
         let loss = session.slot(SlotKind::Output, "loss")?;
         let penalty = session.slot(SlotKind::Output, "penalty").ok();
         let mut kept = weight_slots(&session, &network.weights)?;
@@ -75,6 +78,7 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
             weight,
             rate,
             step,
+            factors,
             loss,
             penalty,
             batch,
@@ -105,14 +109,17 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
     }
 
     /// Brings together what a step on the rows `batch` reads; `number` counts from 1.
-    pub fn gather(&mut self, batch: &[u32], learning_rate: f64, number: u64) {
+    pub fn gather(&mut self, batch: &[u32], moment: Moment, number: u64) {
         let (n, data) = (batch.len(), self.data);
         gather(self.session.write(&self.x, n), &data.x, data.inputs, batch);
         gather(self.session.write(&self.target, n), &data.y, data.targets, batch);
         let weight = self.session.write(&self.weight, n);
         weight.iter_mut().zip(batch).for_each(|(w, &row)| *w = T::from_f64(self.row_weights.at(row as usize)));
-        self.session.write(&self.rate, 0)[0] = T::from_f64(learning_rate);
+        self.session.write(&self.rate, 0)[0] = T::from_f64(moment.rate);
         self.session.write(&self.step, 0)[0] = T::from_f64(number as f64);
+        for (slot, factor) in self.factors.iter().zip([moment.decay, moment.dropout]) {
+            slot.iter().for_each(|slot| self.session.write(slot, 0)[0] = T::from_f64(factor));
+        }
     }
 
     /// Runs one step on the `rows` rows gathered, and gives their mean loss.
@@ -170,12 +177,12 @@ pub(super) fn train<T: Real, D: Real>(
     for epoch in 0..options.epochs {
         monitor.enter(Stage::Gather);
         stepper.order(epoch, &mut order);
-        let rate = |index: usize| learning_rate(options, plateau.drops, epoch, index, steps);
+        let at = |index: usize| Moment::new(options, plateau.drops, epoch, index, steps);
         let (mut sum, mut seen, mut last_rate) = (0.0, 0, 0.0);
         for (index, batch) in order.chunks(stepper.batch).enumerate() {
-            last_rate = rate(index);
+            last_rate = at(index).rate;
             monitor.enter(Stage::Gather);
-            stepper.gather(batch, last_rate, stepper.number(epoch, index));
+            stepper.gather(batch, at(index), stepper.number(epoch, index));
             monitor.enter(Stage::Step);
             sum += stepper.step(batch.len()) * batch.len() as f64;
             seen += batch.len();
@@ -187,7 +194,7 @@ pub(super) fn train<T: Real, D: Real>(
         rows += seen as u64;
         monitor.enter(Stage::Evaluate);
         if !sum.is_finite() || !stepper.is_finite() {
-            stop = Some(StopReason::Diverged(diagnose(&mut stepper, &state, epoch, &order, &rate)?));
+            stop = Some(StopReason::Diverged(diagnose(&mut stepper, &state, epoch, &order, &at)?));
             break;
         }
         stepper.save(&mut state);
@@ -202,16 +209,30 @@ pub(super) fn train<T: Real, D: Real>(
     Ok(monitor.report(network, &state[..weights], stop, rows, instructions))
 }
 
-/// The learning rate of step `index` of an epoch, both from 0.
-fn learning_rate(options: &TrainOptions, drops: u32, epoch: usize, index: usize, steps: usize) -> f64 {
-    let base = options.learning_rate.unwrap_or(options.optimizer.default_learning_rate());
-    let done = epoch as f64 + index as f64 / steps as f64;
-    if done < options.warm_up {
-        let share = (epoch * steps + index + 1) as f64 / (options.warm_up * steps as f64);
-        return base * share.min(1.0);
+/// What the schedules say of one step.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// The learning rate.
+    rate: f64,
+    /// The factors on the weight decay and on dropout.
+    decay: f64,
+    dropout: f64,
+}
+
+impl Moment {
+    /// Step `index` of an epoch, both from 0.
+    fn new(options: &TrainOptions, drops: u32, epoch: usize, index: usize, steps: usize) -> Self {
+        let base = options.learning_rate.unwrap_or(options.optimizer.default_learning_rate());
+        let done = epoch as f64 + index as f64 / steps as f64;
+        let (since, planned) = ((done - options.warm_up).max(0.0), options.epochs as f64 - options.warm_up);
+        let factor = |schedule: Schedule| schedule.factor(since / planned, since as usize, drops);
+        let rate = if done < options.warm_up {
+            ((epoch * steps + index + 1) as f64 / (options.warm_up * steps as f64)).min(1.0)
+        } else {
+            factor(options.schedule)
+        };
+        Moment { rate: base * rate, decay: factor(options.decay_schedule), dropout: factor(options.dropout_schedule) }
     }
-    let (since, planned) = (done - options.warm_up, options.epochs as f64 - options.warm_up);
-    base * options.schedule.factor(since / planned, since as usize, drops)
 }
 
 /// Counts epochs without improvement for the plateau schedule.

@@ -1,0 +1,179 @@
+//! Bagging over folds: several networks, each validated on rows that the others learn from.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use backpass::nn::{Mlp, Network};
+use backpass::train::{Dataset, Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
+use backpass_kernels::Real;
+
+use crate::fit::{Rows, Watcher, watch};
+use crate::fit_error::FitError;
+use crate::model::Model;
+use crate::options::FitOptions;
+use crate::split::Split;
+
+/// Networks of one shape on folds of the rows.
+pub(crate) struct Bag {
+    pub shape: Mlp,
+    pub folds: Vec<Split>,
+}
+
+/// The networks of a bag, trained.
+pub(crate) struct Committee {
+    pub network: Network,
+    pub report: TrainReport,
+    /// For each row that a member was validated on, that member's outputs and the target.
+    pub outputs: Vec<f64>,
+    pub targets: Vec<f64>,
+}
+
+struct Member {
+    network: Network,
+    report: TrainReport,
+    outputs: Vec<f64>,
+}
+
+enum Message {
+    Epoch(Epoch),
+    Done(usize, Box<Result<Member, FitError>>),
+}
+
+impl Bag {
+    /// Trains the members, as many at a time as there are threads; the result does not depend on their order.
+    pub fn train<D: Real>(
+        &self,
+        model: &Model,
+        resolved: &FitOptions,
+        rows: &Rows<D>,
+        training: &TrainOptions,
+        watcher: Watcher<'_>,
+    ) -> Result<Committee, FitError> {
+        let count = self.folds.len();
+        let workers = watcher.threads.clamp(1, count);
+        let training = TrainOptions { threads: (watcher.threads / workers).max(1), profile: false, ..training.clone() };
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        let mut members: Vec<Option<Result<Member, FitError>>> = (0..count).map(|_| None).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let (sender, next, training) = (sender.clone(), &next, &training);
+                scope.spawn(move || {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= count {
+                            break;
+                        }
+                        let mut tell = |event: Event<'_>| {
+                            if let Event::Epoch(epoch) = event {
+                                _ = sender.send(Message::Epoch(epoch.clone()));
+                            }
+                        };
+                        let member = self.member(index, model, resolved, rows, training, &mut tell);
+                        _ = sender.send(Message::Done(index, Box::new(member)));
+                    }
+                });
+            }
+            drop(sender);
+            let mut done = 0;
+            for message in receiver {
+                match message {
+                    Message::Epoch(epoch) => {
+                        done += 1;
+                        (watcher.observe)(Event::Epoch(&Epoch { epoch: done, ..epoch }));
+                    }
+                    Message::Done(index, member) => members[index] = Some(*member),
+                }
+            }
+        });
+        let members: Vec<Member> = members.into_iter().flatten().collect::<Result<_, _>>()?;
+        let networks: Vec<Network> = members.iter().map(|member| member.network.clone()).collect();
+        let validated = self.folds.iter().flat_map(|fold| &fold.validation);
+        Ok(Committee {
+            network: Network::committee(&networks)?,
+            outputs: members.iter().flat_map(|member| member.outputs.iter().copied()).collect(),
+            targets: validated.map(|&row| rows.targets[row as usize]).collect(),
+            report: together(members.into_iter().map(|member| member.report).collect()),
+        })
+    }
+
+    fn member<D: Real>(
+        &self,
+        index: usize,
+        model: &Model,
+        resolved: &FitOptions,
+        rows: &Rows<D>,
+        training: &TrainOptions,
+        observe: &mut Observer<'_>,
+    ) -> Result<Member, FitError> {
+        let fold = &self.folds[index];
+        let seed = training.seed.wrapping_mul(self.folds.len() as u64).wrapping_add(index as u64);
+        let (learnt, judged) = (rows.select(&fold.train), rows.select(&fold.validation));
+        let mut network = self.shape.build(seed)?;
+        if resolved.adapts() {
+            network.adapt(&learnt.encoded, seed)?;
+        }
+        let watched = watch(resolved, model, Some(&judged))?;
+        let training = TrainOptions { seed, ..training.clone() };
+        let report = train(&mut network, &learnt.encoded, &watched, &training, observe)?;
+        let outputs = Predictor::<D>::new(&network, 1)?.predict(&judged.encoded.x);
+        Ok(Member { network, report, outputs: outputs.iter().map(|v| v.to_f64()).collect() })
+    }
+}
+
+impl<D: Real> Rows<D> {
+    /// A copy of some rows.
+    fn select(&self, rows: &[u32]) -> Rows<D> {
+        let of = |values: &[D], width: usize| -> Vec<D> {
+            rows.iter()
+                .flat_map(|&row| values[row as usize * width..(row as usize + 1) * width].iter().copied())
+                .collect()
+        };
+        let all = &self.encoded;
+        let mut encoded = Dataset::new(all.inputs, of(&all.x, all.inputs), all.targets, of(&all.y, all.targets));
+        encoded.weights = all.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
+        Rows { encoded, targets: rows.iter().map(|&row| self.targets[row as usize]).collect() }
+    }
+}
+
+/// One report of several: the mean of the histories, and the first reason for stopping that is not an ordinary one.
+fn together(reports: Vec<TrainReport>) -> TrainReport {
+    let longest = reports.iter().map(|report| report.history.len()).max().unwrap_or(0);
+    let history: Vec<Epoch> = (0..longest).map(|at| mean(reports.iter().filter_map(|r| r.history.get(at)))).collect();
+    let loss = |epoch: &Epoch| epoch.validation_loss.unwrap_or(epoch.train_loss);
+    let best = history.iter().rev().min_by(|a, b| loss(a).total_cmp(&loss(b)));
+    let ordinary = |report: &&TrainReport| {
+        !matches!(report.stop, StopReason::Diverged(_) | StopReason::Interrupted | StopReason::TimeBudget { .. })
+    };
+    let count = reports.len().max(1) as f64;
+    let watched = reports.first().map(|r| r.watched.0.clone()).unwrap_or_default();
+    let value = reports.iter().map(|report| report.watched.1).sum::<f64>() / count;
+    let stop = reports.iter().find(|report| !ordinary(report)).or(reports.first()).map(|report| report.stop.clone());
+    TrainReport {
+        best_epoch: best.map_or(0, |epoch| epoch.epoch),
+        watched: (watched, value),
+        stop: stop.unwrap_or(StopReason::Epochs { epochs: longest }),
+        seconds: reports.iter().map(|report| report.seconds).sum(),
+        rows: reports.iter().map(|report| report.rows).sum(),
+        instructions: Vec::new(),
+        history,
+    }
+}
+
+/// The mean of what several runs measured in the same epoch.
+fn mean<'a>(epochs: impl Iterator<Item = &'a Epoch>) -> Epoch {
+    let epochs: Vec<&Epoch> = epochs.collect();
+    let count = epochs.len() as f64;
+    let of = |value: &dyn Fn(&Epoch) -> f64| epochs.iter().map(|e| value(e)).sum::<f64>() / count;
+    let first = epochs[0];
+    let metric = |(at, (name, _)): (usize, &(String, f64))| (name.clone(), of(&|e| e.metrics[at].1));
+    Epoch {
+        epoch: first.epoch,
+        train_loss: of(&|e| e.train_loss),
+        penalty: of(&|e| e.penalty),
+        validation_loss: first.validation_loss.map(|_| of(&|e| e.validation_loss.unwrap_or(f64::NAN))),
+        metrics: first.metrics.iter().enumerate().map(metric).collect(),
+        learning_rate: first.learning_rate,
+        seconds: of(&|e| e.seconds),
+    }
+}
