@@ -8,7 +8,6 @@ use backpass::train::{
     train,
 };
 use backpass_kernels::Real;
-use backpass_kernels::philox::Stream;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -19,21 +18,17 @@ use crate::bag::Bag;
 use crate::calibrate::temperature;
 use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
 use crate::encode::{HeadShape, build, features, head, number_column, split_derived};
-use crate::error::TableError;
 use crate::fit_error::FitError;
 use crate::formula::{Coefficient, Formula, coefficients};
+use crate::held_out::{fold_rows, group_column, split};
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::{Better, Metrics, metric_named};
 use crate::model::{Head, Manifest, Model};
 use crate::options::FitOptions;
-use crate::read::{ReadOptions, read};
+use crate::preset::Preset;
 use crate::schema::{Kind, Schema};
-use crate::split::{Split as RowSplit, Strategy, folds, holdout};
 use crate::table::Table;
 use crate::task::{Target, Task, TaskName};
-
-/// Key of the stream that draws validation rows, apart from those of weights, shuffling and dropout.
-const SPLIT: u64 = 0x5350_4c49;
 
 /// What a training run on a table gave.
 #[derive(Clone, Debug)]
@@ -91,16 +86,10 @@ fn complete_rows(table: &Table, schema: &Schema, columns: &[String]) -> Result<V
     Ok((0..table.rows() as u32).filter(complete).collect())
 }
 
-/// Where the validation rows come from.
-enum ValidationRows {
-    None,
-    Share(f64),
-    Table(Box<Table>),
-}
-
 /// Takes every decision about a table, splits and encodes it.
 pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
     let mut decisions = table.notes.clone();
+    options.preset.as_deref().map_or(Ok(()), Preset::check)?;
     let schema = Schema::infer(table, &infer_options(options)?)?;
     let mut target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
     // A formula gives one number, so integers that might be classes are taken as quantities.
@@ -413,105 +402,6 @@ fn task_name(options: &FitOptions) -> Result<Option<TaskName>, FitError> {
         Some("regression") => Ok(Some(TaskName::Regression)),
         Some(found) => Err(FitError::choice("--task", found, "classification or regression")),
     }
-}
-
-/// Splits off the validation rows.
-fn split<'a>(
-    table: &'a Table,
-    schema: &Schema,
-    target: &Target,
-    options: &FitOptions,
-) -> Result<(Cow<'a, Table>, Option<Table>), FitError> {
-    let share = match validation_rows(options, table)? {
-        ValidationRows::None => return Ok((Cow::Borrowed(table), None)),
-        ValidationRows::Table(rows) => {
-            let present = target.present(&rows, schema)?;
-            return Ok((Cow::Borrowed(table), Some(rows.select_rows(&present))));
-        }
-        ValidationRows::Share(share) => share,
-    };
-    let split =
-        by_strategy(table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
-    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
-}
-
-/// The rows of each part of a bag.
-fn fold_rows(
-    table: &Table,
-    schema: &Schema,
-    target: &Target,
-    options: &FitOptions,
-    parts: usize,
-) -> Result<Vec<RowSplit>, FitError> {
-    by_strategy(table, schema, target, options, |rows, strategy, random| folds(rows, parts as u32, strategy, random))
-}
-
-/// Splits the rows as the options say.
-fn by_strategy<R>(
-    table: &Table,
-    schema: &Schema,
-    target: &Target,
-    options: &FitOptions,
-    split: impl FnOnce(u32, Strategy<'_>, &mut dyn FnMut(u64) -> u64) -> Result<R, TableError>,
-) -> Result<R, FitError> {
-    let how = options.split.as_deref().unwrap_or("random");
-    let group = group_column(options);
-    if let Some(column) = group {
-        table.column(column)?;
-    } else if !["random", "stratified", "ordered"].contains(&how) {
-        return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL"));
-    }
-    if table.rows() < 5 {
-        return Err(FitError::TooFewRows { file: table.name.clone(), rows: table.rows() });
-    }
-    let mut random = Stream::new(options.seed.unwrap_or(0) ^ SPLIT, 0);
-    let numbers: Vec<u32>;
-    let strategy = match (how, group) {
-        ("ordered", _) => Strategy::Ordered,
-        ("stratified", _) if matches!(target.task, Task::Regression) => {
-            let expected = "possible for a number; use random, ordered or group=COL";
-            return Err(FitError::choice("--split", how, expected));
-        }
-        ("stratified", _) => {
-            numbers = target.to_classes(table, schema)?.into_iter().map(|c| c.unwrap_or(0)).collect();
-            Strategy::Stratified(&numbers)
-        }
-        (_, Some(column)) => {
-            numbers = group_numbers(table, column)?;
-            Strategy::Grouped(&numbers)
-        }
-        (_, None) => Strategy::Random,
-    };
-    Ok(split(table.rows() as u32, strategy, &mut |n| random.below(n))?)
-}
-
-fn group_column(options: &FitOptions) -> Option<&str> {
-    options.split.as_deref()?.strip_prefix("group=")
-}
-
-fn group_numbers(table: &Table, column: &str) -> Result<Vec<u32>, FitError> {
-    let cells = &table.column(column)?.cells;
-    let mut known = std::collections::HashMap::new();
-    let number = |row| {
-        let next = known.len() as u32;
-        *known.entry(cells.text(row).into_owned()).or_insert(next)
-    };
-    Ok((0..table.rows()).map(number).collect())
-}
-
-fn validation_rows(options: &FitOptions, table: &Table) -> Result<ValidationRows, FitError> {
-    let text = options.validation.as_deref().unwrap_or("0.2");
-    if text == "none" || text == "0" {
-        return Ok(ValidationRows::None);
-    }
-    if let Ok(share) = text.parse::<f64>() {
-        if !(share > 0.0 && share < 1.0) {
-            return Err(FitError::choice("--validation", text, "a share between 0 and 1, a file, or none"));
-        }
-        return Ok(ValidationRows::Share(share));
-    }
-    let options = ReadOptions { delimiter: table.delimiter, ..ReadOptions::default() };
-    Ok(ValidationRows::Table(Box::new(read(text, &options)?)))
 }
 
 /// Mean and standard deviation of the target, so that the network sees numbers around zero.

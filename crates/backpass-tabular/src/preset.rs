@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::fit_error::FitError;
 use crate::options::FitOptions;
 use crate::task::Task;
 
@@ -24,7 +25,14 @@ struct Size {
 
 impl Preset {
     /// The presets by name.
-    pub const ALL: [(&str, &str); 1] = [("best", include_str!("preset/best.toml"))];
+    pub const ALL: [(&str, &str); 3] =
+        [("best", include_str!("preset/best.toml")), ("fast", ""), ("lecture", include_str!("preset/lecture.toml"))];
+
+    /// Refuses a name that no preset has.
+    pub fn check(name: &str) -> Result<(), FitError> {
+        let known = Self::ALL.iter().any(|(known, _)| *known == name);
+        if known { Ok(()) } else { Err(FitError::choice("--preset", name, "best, fast or lecture")) }
+    }
 
     /// The preset of that name; nothing for none of them.
     pub fn of(name: &str) -> Preset {
@@ -51,5 +59,12 @@ mod tests {
                 panic!("{name}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_no_preset_has_is_refused() {
+        assert!(Preset::check("lecture").is_ok());
+        let error = Preset::check("bset").unwrap_err().to_string();
+        assert!(error.contains("--preset") && error.contains("best, fast or lecture"), "{error}");
     }
 }

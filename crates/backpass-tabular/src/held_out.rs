@@ -1,0 +1,123 @@
+//! Rows that training does not learn from, as the options want them.
+
+use std::borrow::Cow;
+
+use backpass_kernels::philox::Stream;
+
+use crate::error::TableError;
+use crate::fit_error::FitError;
+use crate::options::FitOptions;
+use crate::read::{ReadOptions, read};
+use crate::schema::Schema;
+use crate::split::{Split, Strategy, folds, holdout};
+use crate::table::Table;
+use crate::task::{Target, Task};
+
+/// Key of the stream that draws validation rows, apart from those of weights, shuffling and dropout.
+const SPLIT: u64 = 0x5350_4c49;
+
+/// Where the validation rows come from.
+enum ValidationRows {
+    None,
+    Share(f64),
+    Table(Box<Table>),
+}
+
+/// Splits off the validation rows.
+pub(crate) fn split<'a>(
+    table: &'a Table,
+    schema: &Schema,
+    target: &Target,
+    options: &FitOptions,
+) -> Result<(Cow<'a, Table>, Option<Table>), FitError> {
+    let share = match validation_rows(options, table)? {
+        ValidationRows::None => return Ok((Cow::Borrowed(table), None)),
+        ValidationRows::Table(rows) => {
+            let present = target.present(&rows, schema)?;
+            return Ok((Cow::Borrowed(table), Some(rows.select_rows(&present))));
+        }
+        ValidationRows::Share(share) => share,
+    };
+    let split =
+        by_strategy(table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
+    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+}
+
+/// The rows of each part of a bag.
+pub(crate) fn fold_rows(
+    table: &Table,
+    schema: &Schema,
+    target: &Target,
+    options: &FitOptions,
+    parts: usize,
+) -> Result<Vec<Split>, FitError> {
+    by_strategy(table, schema, target, options, |rows, strategy, random| folds(rows, parts as u32, strategy, random))
+}
+
+/// Splits the rows as the options say.
+fn by_strategy<R>(
+    table: &Table,
+    schema: &Schema,
+    target: &Target,
+    options: &FitOptions,
+    split: impl FnOnce(u32, Strategy<'_>, &mut dyn FnMut(u64) -> u64) -> Result<R, TableError>,
+) -> Result<R, FitError> {
+    let how = options.split.as_deref().unwrap_or("random");
+    let group = group_column(options);
+    if let Some(column) = group {
+        table.column(column)?;
+    } else if !["random", "stratified", "ordered"].contains(&how) {
+        return Err(FitError::choice("--split", how, "random, stratified, ordered or group=COL"));
+    }
+    if table.rows() < 5 {
+        return Err(FitError::TooFewRows { file: table.name.clone(), rows: table.rows() });
+    }
+    let mut random = Stream::new(options.seed.unwrap_or(0) ^ SPLIT, 0);
+    let numbers: Vec<u32>;
+    let strategy = match (how, group) {
+        ("ordered", _) => Strategy::Ordered,
+        ("stratified", _) if matches!(target.task, Task::Regression) => {
+            let expected = "possible for a number; use random, ordered or group=COL";
+            return Err(FitError::choice("--split", how, expected));
+        }
+        ("stratified", _) => {
+            numbers = target.to_classes(table, schema)?.into_iter().map(|c| c.unwrap_or(0)).collect();
+            Strategy::Stratified(&numbers)
+        }
+        (_, Some(column)) => {
+            numbers = group_numbers(table, column)?;
+            Strategy::Grouped(&numbers)
+        }
+        (_, None) => Strategy::Random,
+    };
+    Ok(split(table.rows() as u32, strategy, &mut |n| random.below(n))?)
+}
+
+pub(crate) fn group_column(options: &FitOptions) -> Option<&str> {
+    options.split.as_deref()?.strip_prefix("group=")
+}
+
+fn group_numbers(table: &Table, column: &str) -> Result<Vec<u32>, FitError> {
+    let cells = &table.column(column)?.cells;
+    let mut known = std::collections::HashMap::new();
+    let number = |row| {
+        let next = known.len() as u32;
+        *known.entry(cells.text(row).into_owned()).or_insert(next)
+    };
+    Ok((0..table.rows()).map(number).collect())
+}
+
+fn validation_rows(options: &FitOptions, table: &Table) -> Result<ValidationRows, FitError> {
+    let text = options.validation.as_deref().unwrap_or("0.2");
+    if text == "none" || text == "0" {
+        return Ok(ValidationRows::None);
+    }
+    if let Ok(share) = text.parse::<f64>() {
+        if !(share > 0.0 && share < 1.0) {
+            return Err(FitError::choice("--validation", text, "a share between 0 and 1, a file, or none"));
+        }
+        return Ok(ValidationRows::Share(share));
+    }
+    let options = ReadOptions { delimiter: table.delimiter, ..ReadOptions::default() };
+    Ok(ValidationRows::Table(Box::new(read(text, &options)?)))
+}

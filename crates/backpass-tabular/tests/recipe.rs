@@ -1,0 +1,74 @@
+//! The parts of the preset `best`, and bags of networks.
+
+use backpass_tabular::{FitOptions, Fitted, ReadOptions, Table, Watcher, prepare, read};
+
+fn penguins() -> Table {
+    read("../../data/penguins.csv", &ReadOptions::default()).unwrap()
+}
+
+fn energy() -> Table {
+    read("../../data/energy.csv", &ReadOptions::default()).unwrap()
+}
+
+fn options(target: &str, preset: &str, epochs: usize) -> FitOptions {
+    let preset = Some(preset.to_string());
+    FitOptions { preset, epochs: Some(epochs), seed: Some(1), ..FitOptions::new(target) }
+}
+
+fn train(table: &Table, options: &FitOptions, threads: usize) -> Fitted {
+    let watcher = Watcher { threads, interrupt: None, profile: false, observe: &mut |_| {} };
+    prepare(table, options).unwrap().train(watcher).unwrap()
+}
+
+#[test]
+fn the_recipe_learns_a_number_and_keeps_it_within_what_it_saw() {
+    let table = energy();
+    let fitted = train(&table, &options("heating_load", "best", 30), 1);
+    let rmse = fitted.validation_metrics.as_ref().unwrap().get("rmse").unwrap();
+    assert!(rmse < 2.0, "{rmse}");
+    let graph = fitted.model.network.graph.to_string();
+    for part in ["embedding.frequency", "front_scale.s", "hidden1.a", "mish"] {
+        assert!(graph.contains(part), "no {part}");
+    }
+    let values = fitted.model.predict(&table, 1).unwrap().values;
+    assert!(values.iter().all(|v| (6.01..=43.1).contains(v)));
+}
+
+#[test]
+fn a_bag_averages_its_members_and_does_not_depend_on_threads() {
+    let table = penguins();
+    let options = FitOptions { bag: Some(3), ..options("species", "best", 12) };
+    let one = train(&table, &options, 1);
+    assert_eq!(one.model.hash(), train(&table, &options, 3).model.hash());
+    // Every row is judged by the member that has not learnt from it.
+    assert!(one.validation_metrics.as_ref().unwrap().get("accuracy").unwrap() > 0.95);
+    assert_eq!(one.model.network.outputs(), 9);
+    assert!(one.model.network.weights.contains_key("member3.output.W"));
+    let predictions = one.model.predict(&table, 2).unwrap();
+    let sums = predictions.values.chunks_exact(3).map(|p| p.iter().sum::<f64>());
+    assert!(sums.fold(0.0, |worst: f64, sum| worst.max((sum - 1.0).abs())) < 1e-6);
+}
+
+#[test]
+fn a_bag_of_plain_networks_predicts_numbers_and_two_classes() {
+    let bag = Some(2);
+    let energy = energy();
+    let fitted = train(&energy, &FitOptions { bag, ..options("heating_load", "fast", 30) }, 2);
+    assert!(fitted.validation_metrics.as_ref().unwrap().get("rmse").unwrap() < 3.0);
+    let sexes = penguins();
+    let fitted = train(&sexes, &FitOptions { bag, calibrate: Some(true), ..options("sex", "fast", 30) }, 1);
+    assert!(fitted.validation_metrics.as_ref().unwrap().get("accuracy").unwrap() > 0.8);
+    assert_eq!(fitted.model.predict(&sexes, 1).unwrap().values.len(), 2 * sexes.rows());
+}
+
+#[test]
+fn a_bagged_model_is_saved_and_read_back() {
+    let table = penguins();
+    let fitted = train(&table, &FitOptions { bag: Some(2), ..options("species", "best", 4) }, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bag.backpass");
+    fitted.model.save(&path, false).unwrap();
+    let read = backpass_tabular::Model::load(&path).unwrap();
+    assert_eq!(read.hash(), fitted.model.hash());
+    assert_eq!(read.predict(&table, 1).unwrap().values, fitted.model.predict(&table, 1).unwrap().values);
+}
