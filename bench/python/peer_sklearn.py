@@ -24,7 +24,7 @@ def training(case):
         passes = -(-count // batches)
         hidden = tuple(case["layers"][1:-1])
         options = dict(batch_size=case["rows"], learning_rate_init=1e-6, max_iter=passes, alpha=0, tol=0)
-        kind(hidden, n_iter_no_change=10**9, random_state=1, **options).fit(x, y)
+        kind(hidden_layer_sizes=hidden, n_iter_no_change=10**9, random_state=1, **options).fit(x, y)
 
     return work
 
