@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use backpass_tabular::FitOptions;
+use backpass_tabular::{FitOptions, Table as DataTable};
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -47,8 +47,30 @@ impl Config {
         Ok(if reading.is_empty() { options } else { format!("{options}\n[{READING}]\n{reading}") })
     }
 
+    /// Takes from a file, if there is one, whatever is not set here.
+    pub fn with(self, file: Option<&Path>) -> Result<Config, Failure> {
+        Ok(match file {
+            Some(path) => self.or(Config::load(path)?),
+            None => self,
+        })
+    }
+
+    /// Reads the table to train on.
+    pub fn table(&self, path: &Path) -> Result<DataTable, Failure> {
+        let table = self.reading.table(path)?;
+        if self.options.target.is_empty() { Err(no_target(&table)) } else { Ok(table) }
+    }
+
     /// Takes from `other` whatever is not set here.
     pub fn or(self, other: Config) -> Config {
         Config { options: self.options.or(other.options), reading: self.reading.or(other.reading) }
     }
+}
+
+fn no_target(table: &DataTable) -> Failure {
+    let columns: Vec<&str> = table.names().collect();
+    let more = if columns.len() > 30 { ", …" } else { "" };
+    let columns = columns.into_iter().take(30).collect::<Vec<_>>().join(", ");
+    let help = format!("help: name the column to predict with --target: {columns}{more}");
+    Failure::usage(format!("{}: which column is to be predicted?\n{help}", table.name))
 }

@@ -1,8 +1,5 @@
 //! Bagging over folds: several networks, each validated on rows that the others learn from.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-
 use backpass::nn::{Mlp, Network};
 use backpass::train::{Dataset, Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
@@ -12,6 +9,7 @@ use crate::fit_error::FitError;
 use crate::model::Model;
 use crate::options::FitOptions;
 use crate::split::Split;
+use crate::workers::in_parallel;
 
 /// Networks of one shape on folds of the rows.
 pub(crate) struct Bag {
@@ -34,11 +32,6 @@ struct Member {
     outputs: Vec<f64>,
 }
 
-enum Message {
-    Epoch(Epoch),
-    Done(usize, Box<Result<Member, FitError>>),
-}
-
 impl Bag {
     /// Trains the members, as many at a time as there are threads; the result does not depend on their order.
     pub fn train<D: Real>(
@@ -52,41 +45,20 @@ impl Bag {
         let count = self.folds.len();
         let workers = watcher.threads.clamp(1, count);
         let training = TrainOptions { threads: (watcher.threads / workers).max(1), profile: false, ..training.clone() };
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = mpsc::channel();
-        let mut members: Vec<Option<Result<Member, FitError>>> = (0..count).map(|_| None).collect();
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                let (sender, next, training) = (sender.clone(), &next, &training);
-                scope.spawn(move || {
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= count {
-                            break;
-                        }
-                        let mut tell = |event: Event<'_>| {
-                            if let Event::Epoch(epoch) = event {
-                                _ = sender.send(Message::Epoch(epoch.clone()));
-                            }
-                        };
-                        let member = self.member(index, model, resolved, rows, training, &mut tell);
-                        _ = sender.send(Message::Done(index, Box::new(member)));
-                    }
-                });
-            }
-            drop(sender);
-            let mut done = 0;
-            for message in receiver {
-                match message {
-                    Message::Epoch(epoch) => {
-                        done += 1;
-                        (watcher.observe)(Event::Epoch(&Epoch { epoch: done, ..epoch }));
-                    }
-                    Message::Done(index, member) => members[index] = Some(*member),
+        let one = |index: usize, say: &mut dyn FnMut(Epoch)| {
+            let mut observe = |event: Event<'_>| {
+                if let Event::Epoch(epoch) = event {
+                    say(epoch.clone());
                 }
-            }
+            };
+            self.member(index, model, resolved, rows, &training, &mut observe)
+        };
+        let mut done = 0;
+        let members = in_parallel(count, workers, one, |epoch| {
+            done += 1;
+            (watcher.observe)(Event::Epoch(&Epoch { epoch: done, ..epoch }));
         });
-        let members: Vec<Member> = members.into_iter().flatten().collect::<Result<_, _>>()?;
+        let members: Vec<Member> = members.into_iter().collect::<Result<_, _>>()?;
         let networks: Vec<Network> = members.iter().map(|member| member.network.clone()).collect();
         let validated = self.folds.iter().flat_map(|fold| &fold.validation);
         Ok(Committee {

@@ -5,27 +5,30 @@ const BOUNDS: (f64, f64) = (0.1, 10.0);
 const CUTS: usize = 60;
 
 /// The number by which to divide the outputs of a network so that the mean log-loss of `targets`, class numbers, is least;
-/// `outputs` has one logit a row for two classes, else one for each class. 1 for a number.
+/// `outputs` has one logit a row for two classes, else one for each class, and that for each of several members whose
+/// probabilities are averaged. 1 for a number.
 pub(crate) fn temperature(outputs: &[f64], targets: &[f64], classes: usize) -> f64 {
     if classes == 0 || targets.is_empty() {
         return 1.0;
     }
+    let width = if classes == 2 { 1 } else { classes };
     let loss = |ln_temperature: f64| {
         let inverse = (-ln_temperature).exp();
-        let row = |(outputs, target): (&[f64], &f64)| match outputs {
+        // The logarithm of the probability that one member gives the right class.
+        let of_member = |outputs: &[f64], target: f64| match outputs {
             [logit] => {
-                let margin = if *target == 1.0 { -logit } else { *logit } * inverse;
-                margin.max(0.0) + (-margin.abs()).exp().ln_1p()
+                let margin = if target == 1.0 { -logit } else { *logit } * inverse;
+                -(margin.max(0.0) + (-margin.abs()).exp().ln_1p())
             }
-            _ => {
-                let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = outputs.iter().map(|o| ((o - largest) * inverse).exp()).sum();
-                sum.ln() - (outputs[*target as usize] - largest) * inverse
-            }
+            _ => outputs[target as usize] * inverse - log_sum_exp(outputs.iter().map(|o| o * inverse)),
+        };
+        let row = |(outputs, target): (&[f64], &f64)| {
+            let members = outputs.len() / width;
+            (members as f64).ln() - log_sum_exp(outputs.chunks_exact(width).map(|o| of_member(o, *target)))
         };
         outputs.chunks_exact(outputs.len() / targets.len()).zip(targets).map(row).sum::<f64>()
     };
-    // Golden section: the loss has one valley in the inverse temperature, so it has one in its logarithm.
+    // Golden section: the loss of one member has one valley in the inverse temperature, so it has one in its logarithm.
     let shrink = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (BOUNDS.0.ln(), BOUNDS.1.ln());
     for _ in 0..CUTS {
@@ -33,6 +36,11 @@ pub(crate) fn temperature(outputs: &[f64], targets: &[f64], classes: usize) -> f
         if loss(a) <= loss(b) { high = b } else { low = a }
     }
     (0.5 * (low + high)).exp()
+}
+
+fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]

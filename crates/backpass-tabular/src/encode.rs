@@ -52,13 +52,29 @@ pub struct CategoryInput {
     pub other: bool,
     /// Whether a missing cell has a number of its own.
     pub missing: bool,
+    /// Whether the network gets the number and looks up what stands for it, in place of an input for each level.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub embedded: bool,
 }
 
 impl CategoryInput {
-    fn classes(&self) -> usize {
+    /// The numbers in use.
+    pub(crate) fn classes(&self) -> usize {
         self.levels.len() + usize::from(self.other) + usize::from(self.missing)
     }
 }
+
+/// How categories become inputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Levels {
+    /// The most levels with an input of their own.
+    pub most: usize,
+    /// Whether columns with more of them are looked up by the network, the others' rarer levels sharing an input.
+    pub embed: bool,
+}
+
+/// The most levels that the network looks up; rarer ones share a row.
+const MOST_EMBEDDED: usize = 10_000;
 
 /// Cells that a model met and was not trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -103,18 +119,23 @@ pub(crate) fn build(
     left_out: &[&str],
     derived: &[(String, String)],
     scaling: Scaling,
-    max_levels: usize,
+    most_levels: Levels,
 ) -> Result<(Inputs, Graph), FitError> {
     let mut inputs = Inputs { numbers: vec![], categories: vec![], derived: derived.to_vec(), features: vec![] };
     for column in schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str())) {
         match &column.kind {
             Kind::Number { .. } | Kind::Date { .. } => inputs.numbers.push(column.name.clone()),
-            Kind::Category { levels } => inputs.categories.push(CategoryInput {
-                name: column.name.clone(),
-                levels: levels.iter().take(max_levels).cloned().collect(),
-                other: levels.len() > max_levels,
-                missing: column.missing > 0,
-            }),
+            Kind::Category { levels } => {
+                let embedded = most_levels.embed && levels.len() > most_levels.most;
+                let most = if embedded { MOST_EMBEDDED } else { most_levels.most };
+                inputs.categories.push(CategoryInput {
+                    name: column.name.clone(),
+                    levels: levels.iter().take(most).cloned().collect(),
+                    other: levels.len() > most,
+                    missing: column.missing > 0,
+                    embedded,
+                });
+            }
             _ => {}
         }
     }
@@ -278,7 +299,9 @@ fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) 
     }
     if !inputs.categories.is_empty() {
         let codes = b.input("categories", Shape::batch(&[inputs.categories.len()]));
-        for (index, category) in inputs.categories.iter().enumerate() {
+        let looked_up = inputs.categories.iter().enumerate().filter(|(_, category)| category.embedded);
+        let hot = inputs.categories.iter().enumerate().filter(|(_, category)| !category.embedded);
+        for (index, category) in hot {
             let hot = b.scope(&category.name, ScopeKind::Function, || {
                 let code = codes.slice(1, index, index + 1).reshape(Shape::batch(&[]));
                 let hot = code.one_hot(category.classes());
@@ -294,6 +317,11 @@ fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) 
                 [first, second] => names.push(format!("{} = {second} against {first}", category.name)),
                 _ => names.extend(levels.iter().map(|level| format!("{} = {level}", category.name))),
             }
+        }
+        // What the network looks up comes last; 0 stands for a level that is not known.
+        for (index, category) in looked_up {
+            parts.push(codes.slice(1, index, index + 1) + 1.0);
+            names.push(category.name.clone());
         }
     }
     let features = if parts.len() == 1 { parts[0] } else { Expr::concat(1, &parts) };

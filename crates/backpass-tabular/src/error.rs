@@ -159,6 +159,9 @@ pub enum TableError {
     #[error("{file}, {place}, column {column:?}: {value:?} is none of the {classes} classes that are known")]
     UnknownClass { file: String, place: Place, column: String, value: String, classes: usize },
 
+    #[error("column {column:?} has no class {class:?} of two to be the positive one\nhelp: its classes are {classes}")]
+    NoSuchClass { column: String, class: String, classes: String },
+
     #[error("a validation share of {share} makes no sense\nhelp: take a number between 0 and 1, such as 0.2")]
     Share { share: f64 },
 
@@ -192,6 +195,7 @@ impl TableError {
             | Share { .. }
             | TooFewToSplit { .. }
             | Length { .. }
+            | NoSuchClass { .. }
             | ClassIndex { .. } => ErrorKind::Usage,
             _ => ErrorKind::Data,
         }

@@ -2,7 +2,7 @@
 
 use backpass::Graph;
 use backpass::loss::Loss;
-use backpass::nn::{Activation, Dense, Mlp, Network, Weights};
+use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
 use backpass::train::{
     Dataset, Epoch, Metric as WatchedMetric, Observer, Predictor, StopReason, TrainOptions, TrainReport, Validation,
     train,
@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use crate::bag::Bag;
 use crate::calibrate::temperature;
 use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
-use crate::encode::{HeadShape, build, features, head, number_column, split_derived};
+use crate::encode::{HeadShape, Inputs, build, features, head, number_column, split_derived};
 use crate::fit_error::FitError;
 use crate::formula::{Coefficient, Formula, coefficients};
 use crate::held_out::{fold_rows, group_column, split};
@@ -29,6 +29,7 @@ use crate::preset::Preset;
 use crate::schema::{Kind, Schema};
 use crate::table::Table;
 use crate::task::{Target, Task, TaskName};
+use crate::threshold::Threshold;
 
 /// What a training run on a table gave.
 #[derive(Clone, Debug)]
@@ -86,9 +87,11 @@ fn complete_rows(table: &Table, schema: &Schema, columns: &[String]) -> Result<V
     Ok((0..table.rows() as u32).filter(complete).collect())
 }
 
-/// Takes every decision about a table, splits and encodes it.
-pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
-    let mut decisions = table.notes.clone();
+/// What the columns of a table are, what is to be predicted, and the rows where that is known.
+pub(crate) fn subject<'a>(
+    table: &'a Table,
+    options: &FitOptions,
+) -> Result<(Schema, Target, Cow<'a, Table>), FitError> {
     options.preset.as_deref().map_or(Ok(()), Preset::check)?;
     let schema = Schema::infer(table, &infer_options(options)?)?;
     let mut target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
@@ -98,20 +101,29 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         target = Target::infer(table, &schema, &options.target, Some(TaskName::Regression))?;
         target.reason = "a formula gives a number".to_string();
     }
-    decisions.push(describe_target(&target));
+    options.positive.as_deref().map_or(Ok(()), |class| target.set_positive(class))?;
     let present = target.present(table, &schema)?;
-    if present.len() < table.rows() {
-        decisions.push(format!("left out: {} without a target", counted(table.rows() - present.len(), "row", "rows")));
+    let whole = present.len() == table.rows();
+    Ok((schema, target, if whole { Cow::Borrowed(table) } else { Cow::Owned(table.select_rows(&present)) }))
+}
+
+/// Takes every decision about a table, splits and encodes it.
+pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
+    let mut decisions = table.notes.clone();
+    let all = table.rows();
+    let (schema, mut target, table) = subject(table, options)?;
+    decisions.push(describe_target(&target));
+    if table.rows() < all {
+        decisions.push(format!("left out: {} without a target", counted(all - table.rows(), "row", "rows")));
     }
-    let table = if present.len() < table.rows() { &table.select_rows(&present) } else { table };
     let mut formula = Formula::read(options, &schema)?;
-    let complete = formula.as_ref().map(|formula| complete_rows(table, &schema, &formula.columns)).transpose()?;
+    let complete = formula.as_ref().map(|formula| complete_rows(&table, &schema, &formula.columns)).transpose()?;
     let complete = complete.filter(|complete| complete.len() < table.rows());
     if let Some(complete) = &complete {
         let count = counted(table.rows() - complete.len(), "row", "rows");
         decisions.push(format!("left out: {count} with a missing cell in a column of the formula"));
     }
-    let table = complete.map(|rows| table.select_rows(&rows)).map_or(Cow::Borrowed(table), Cow::Owned);
+    let table = complete.map(|rows| table.select_rows(&rows)).map_or(table, Cow::Owned);
     let early = options.resolve(&target.task, table.rows(), 0);
     let parts = early.bag.unwrap_or(1);
     let bagged = parts > 1 && formula.is_none();
@@ -128,7 +140,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         describe_columns(&schema, &left_out, &mut decisions);
     }
     let derived = split_derived(&options.inputs)?;
-    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.max_levels()?)?;
+    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
     // The split is made, and fewer rows are left than it was decided on.
@@ -138,14 +150,9 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let exponential = training.loss.log_link();
     let scales = classes == 0 && !exponential && formula.is_none();
     let (centre, factor) = if scales { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
-    let shape = match formula {
+    let mut shape = match formula {
         Some(_) => None,
-        None => Some(network_shape(&resolved, inputs.numbers.len() + derived.len(), inputs.features.len(), classes)?),
-    };
-    let network = match (&mut formula, &shape) {
-        (Some(formula), _) => formula.network(&inputs.features, classes)?,
-        (_, Some(shape)) => shape.build(training.seed)?,
-        (None, None) => Network::from_graph(Graph::new(), Weights::new()),
+        None => Some(network_shape(&resolved, &inputs, target.task.outputs())?),
     };
     let limits = if resolved.clamp == Some(true) && classes == 0 {
         let values = schema.to_numbers(&table, &target.name)?;
@@ -154,13 +161,27 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     } else {
         None
     };
-    let head_shape = HeadShape { members: 1, classes, exponential, scale: (centre, factor), limits, temperature: 1.0 };
-    let model = Model {
+    if let Some(threshold) = resolved.threshold()? {
+        let text = resolved.threshold.as_deref().unwrap_or_default();
+        if classes != 2 {
+            return Err(FitError::choice("--threshold", text, "left out: there are not two classes to choose from"));
+        }
+        match threshold {
+            Threshold::At(value) => target.threshold = Some(value),
+            Threshold::F1 if validation.is_none() && !bagged => {
+                return Err(FitError::choice("--threshold", text, "a number where there are no validation rows"));
+            }
+            Threshold::F1 => {}
+        }
+    }
+    let members = if formula.is_some() { 1 } else { resolved.ensemble.unwrap_or(1) };
+    let head_shape = HeadShape { members, classes, exponential, scale: (centre, factor), limits, temperature: 1.0 };
+    let mut model = Model {
         schema,
         target,
         inputs,
         encoder,
-        network,
+        network: Network::from_graph(Graph::new(), Weights::new()),
         head: head(&head_shape)?,
         target_scale: (centre, factor),
         manifest: Manifest {
@@ -171,21 +192,9 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         },
         history: Vec::new(),
     };
-    match formula {
-        Some(formula) => decisions.extend(formula.decisions),
-        None => {
-            decisions.push(describe_network(&model, &resolved));
-            decisions.extend(obstacles(&model.network));
-        }
-    }
     let class_weights = options.class_weight.as_deref();
     let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
     let folds = if bagged { fold_rows(&table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
-    decisions.push(match &validation {
-        _ if bagged => format!("{} rows; {parts} networks, each validated on another {parts}th of them", table.rows()),
-        Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
-        None => format!("{} rows to train on, none to validate on", table.rows()),
-    });
     let tables = (&*table, validation.as_ref());
     let weights = class_weights.as_deref();
     let data = if training.double_precision {
@@ -193,6 +202,27 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     } else {
         Data::Single(Split::new(&model, tables, &resolved, weights, &training.loss)?)
     };
+    match (&mut formula, &mut shape) {
+        (Some(formula), _) => {
+            model.network = formula.network(&model.inputs.features, classes)?;
+            decisions.append(&mut formula.decisions);
+        }
+        (None, Some(shape)) => {
+            match &data {
+                Data::Single(data) => shape.see(&data.train.encoded),
+                Data::Double(data) => shape.see(&data.train.encoded),
+            }
+            model.network = shape.build(training.seed)?;
+            decisions.push(describe_network(&model, &resolved));
+            decisions.extend(obstacles(&model.network));
+        }
+        (None, None) => {}
+    }
+    decisions.push(match &validation {
+        _ if bagged => format!("{} rows; {parts} networks, each validated on another {parts}th of them", table.rows()),
+        Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
+        None => format!("{} rows to train on, none to validate on", table.rows()),
+    });
     let bag = shape.filter(|_| bagged).map(|shape| Bag { shape, folds });
     Ok(Prepared { resolved, decisions, model, head_shape, training, bag, data })
 }
@@ -276,7 +306,8 @@ impl<D: Real> Split<D> {
         // The outputs for rows that the network has not learnt from, with their targets.
         let (report, judged) = if let Some(bag) = &prepared.bag {
             let committee = bag.train(&model, &prepared.resolved, &self.train, &training, watcher)?;
-            (model.network, shape.members) = (committee.network, bag.folds.len());
+            shape.members *= bag.folds.len();
+            model.network = committee.network;
             (committee.report, Some((committee.outputs, committee.targets)))
         } else {
             training.threads = threads;
@@ -299,9 +330,12 @@ impl<D: Real> Split<D> {
             if prepared.resolved.calibrate == Some(true) {
                 shape.temperature = temperature(&outputs, &targets, shape.classes);
             }
-            let one = head(&HeadShape { members: 1, ..shape })?;
+            let one = head(&HeadShape { members: prepared.head_shape.members, ..shape })?;
             let values = Head::new(&one, &model.target.task, targets.len())?.values(&outputs)?;
-            validation_metrics = Some(model.target.task.metrics(&values, &targets, |_| true)?);
+            if let Some(threshold) = prepared.resolved.threshold()? {
+                model.target.threshold = Some(threshold.find(&values, &targets));
+            }
+            validation_metrics = Some(model.target.metrics(&values, &targets, |_| true)?);
         }
         model.head = head(&shape)?;
         let train_metrics = model.judge(&self.train.encoded.x, &self.train.targets, threads)?;
@@ -412,8 +446,12 @@ fn target_scale(values: &[f64]) -> (f64, f64) {
     (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
 }
 
-fn network_shape(options: &FitOptions, numbers: usize, features: usize, classes: usize) -> Result<Mlp, FitError> {
+/// How many numbers stand for the level of a category that is looked up.
+const LOOKED_UP: usize = 8;
+
+fn network_shape(options: &FitOptions, inputs: &Inputs, outputs: usize) -> Result<Mlp, FitError> {
     let sizes = options.hidden_sizes()?;
+    let lookups = inputs.categories.iter().filter(|category| category.embedded);
     let init = options.init()?;
     let dropout = options.dropout.unwrap_or(0.0);
     if !(0.0..1.0).contains(&dropout) {
@@ -427,12 +465,14 @@ fn network_shape(options: &FitOptions, numbers: usize, features: usize, classes:
             Dense { units, activation, parametric, init, dropout }
         })
         .collect();
-    let outputs = if classes > 2 { classes } else { 1 };
     layers.push(Dense { init, ..Dense::new(outputs, Activation::IDENTITY) });
     Ok(Mlp {
-        inputs: features,
-        embedding: options.embedding()?.filter(|_| numbers > 0).map(|embedding| (numbers, embedding)),
+        inputs: inputs.features.len(),
+        embedded: inputs.numbers.len() + inputs.derived.len(),
+        embeddings: options.embeddings()?,
+        lookups: lookups.map(|category| Lookup { rows: category.classes() + 1, outputs: LOOKED_UP }).collect(),
         front_scale: options.front_scale.unwrap_or(false),
+        members: options.ensemble.unwrap_or(1),
         parametrisation: options.parametrisation()?,
         dropout_factor: dropout > 0.0 && options.dropout_schedule.as_deref().is_some_and(|name| name != "constant"),
         layers,
@@ -457,7 +497,7 @@ fn rows<D: Real>(
     let targets = model.targets(table)?;
     let (centre, factor) = model.target_scale;
     let y: Vec<D> = targets.iter().map(|v| D::from_f64((v - centre) / factor)).collect();
-    if let Some((row, expected)) = loss.refuses(&y, model.network.outputs()) {
+    if let Some((row, expected)) = loss.refuses(&y, model.target.task.outputs()) {
         let (file, place, name) = (table.name.clone(), table.place(row).to_string(), model.target.name.clone());
         let (value, loss) = (targets[row], loss.choice().name);
         return Err(FitError::TargetValue { file, place, name, value, loss, expected });
@@ -534,11 +574,11 @@ pub(crate) fn watch<'a, D: Real>(
     let mut names = vec![known[0]];
     names.extend(position.filter(|at| *at > 0).map(|at| known[at]));
     let metric = |name: &'static str| -> Result<WatchedMetric<'a>, FitError> {
-        let (head, task) = (RefCell::new(model.head_runner(rows.targets.len())?), model.target.task.clone());
+        let (head, target) = (RefCell::new(model.head_runner(rows.targets.len())?), model.target.clone());
         let higher = metric_named(name).is_some_and(|m| m.better == Better::Higher);
         let compute = move |outputs: &[f32]| {
             let values = head.borrow_mut().values(outputs);
-            let metrics = values.and_then(|values| task.metrics(&values, &rows.targets, |wanted| wanted == name));
+            let metrics = values.and_then(|values| target.metrics(&values, &rows.targets, |wanted| wanted == name));
             metrics.ok().and_then(|m| m.get(name)).unwrap_or(f64::NAN)
         };
         Ok(WatchedMetric { name: name.to_string(), higher_is_better: higher, compute: Box::new(compute) })

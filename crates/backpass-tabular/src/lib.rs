@@ -25,6 +25,7 @@
 
 mod bag;
 mod calibrate;
+mod cv;
 mod date;
 mod decisions;
 mod encode;
@@ -52,8 +53,11 @@ mod split;
 mod suggest;
 mod table;
 mod task;
+mod threshold;
+mod workers;
 mod write;
 
+pub use cv::{CrossValidation, Fold, Spread, cross_validate};
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};

@@ -103,15 +103,26 @@ pub fn classification(
     targets: &[u32],
     weights: Option<&[f64]>,
 ) -> Result<Metrics> {
-    classification_of(probabilities, classes, targets, weights, |_| true)
+    classification_of(probabilities, classes, targets, weights, None, |_| true)
 }
 
-/// Judges class probabilities by those metrics alone whose names are wanted.
+/// The class that probabilities stand for: the most probable one, the first of equals, or, for two classes with a
+/// threshold, the second one where its probability is greater than that.
+pub(crate) fn decide(probabilities: &[f64], threshold: Option<f64>) -> usize {
+    match (probabilities, threshold) {
+        ([_, second], Some(threshold)) => usize::from(*second > threshold),
+        _ => (1..probabilities.len())
+            .fold(0, |best, next| if probabilities[next] > probabilities[best] { next } else { best }),
+    }
+}
+
+/// Judges class probabilities by those metrics alone whose names are wanted, with a threshold for [`decide`].
 pub(crate) fn classification_of(
     probabilities: &[f64],
     classes: usize,
     targets: &[u32],
     weights: Option<&[f64]>,
+    threshold: Option<f64>,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Metrics> {
     let rows = targets.len();
@@ -127,9 +138,7 @@ pub(crate) fn classification_of(
     let mut loss = 0.0;
     for (row, (&target, given)) in targets.iter().zip(probabilities.chunks(classes.max(1))).enumerate() {
         let target = target as usize;
-        // Of equally probable classes the first.
-        let predicted = (1..classes).fold(0, |best, next| if given[next] > given[best] { next } else { best });
-        confusion[target][predicted] += weight(row);
+        confusion[target][decide(given, threshold)] += weight(row);
         loss -= weight(row) * given[target].clamp(LEAST_PROBABILITY, 1.0).ln();
     }
 

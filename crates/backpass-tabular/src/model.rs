@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::encode::{CHUNK, Inputs, Surprises, features};
 use crate::fit_error::FitError;
 use crate::formula::Coefficient;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, decide};
 use crate::options::FitOptions;
 use crate::runner::Runner;
 use crate::schema::Schema;
@@ -73,6 +73,8 @@ pub struct Predictions {
     pub values: Vec<f64>,
     /// The classes; none for a number.
     pub classes: Vec<String>,
+    /// The probability from which the second of two classes is predicted, if not the more probable one is.
+    pub threshold: Option<f64>,
     /// Cells that training did not know.
     pub surprises: Surprises,
 }
@@ -83,11 +85,10 @@ impl Predictions {
         self.values.len() / self.classes.len().max(1)
     }
 
-    /// The most probable class of a row, the first of equals.
+    /// The class of a row: the most probable one, the first of equals, or what the threshold says.
     pub fn class(&self, row: usize) -> usize {
         let n = self.classes.len();
-        let given = &self.values[row * n..(row + 1) * n];
-        (1..n).fold(0, |best, next| if given[next] > given[best] { next } else { best })
+        decide(&self.values[row * n..(row + 1) * n], self.threshold)
     }
 }
 
@@ -100,7 +101,9 @@ impl Task {
             Task::Regression => "regression",
         }
     }
+}
 
+impl Target {
     /// Metrics of probabilities or predictions, at least those that are wanted.
     pub(crate) fn metrics(
         &self,
@@ -108,12 +111,12 @@ impl Task {
         targets: &[f64],
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Metrics, FitError> {
-        let classes = self.classes().len();
+        let classes = self.task.classes().len();
         Ok(if classes == 0 {
             metrics::regression(values, targets, None)?
         } else {
             let targets: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
-            metrics::classification_of(values, classes, &targets, None, wanted)?
+            metrics::classification_of(values, classes, &targets, None, self.threshold, wanted)?
         })
     }
 }
@@ -163,7 +166,8 @@ impl Model {
         let (x, surprises) = features::<D>(table, &self.schema, &self.inputs, &self.encoder)?;
         let outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
         let values = self.head_values(&outputs)?;
-        Ok(Predictions { values, classes: self.target.task.classes().to_vec(), surprises })
+        let Target { task, threshold, .. } = &self.target;
+        Ok(Predictions { values, classes: task.classes().to_vec(), threshold: *threshold, surprises })
     }
 
     /// Metrics on the rows of a table that have a target, with the number of those rows and what was surprising.
@@ -174,7 +178,7 @@ impl Model {
             return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
         }
         let predictions = self.predict(rows, threads)?;
-        let metrics = self.target.task.metrics(&predictions.values, &self.targets(rows)?, |_| true)?;
+        let metrics = self.target.metrics(&predictions.values, &self.targets(rows)?, |_| true)?;
         Ok((metrics, rows.rows(), predictions.surprises))
     }
 
@@ -224,6 +228,6 @@ impl Model {
     /// Metrics on encoded rows.
     pub(crate) fn judge<D: Real>(&self, x: &[D], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
         let outputs = Predictor::<D>::new(&self.network, threads)?.predict(x);
-        self.target.task.metrics(&self.head_values(&outputs)?, targets, |_| true)
+        self.target.metrics(&self.head_values(&outputs)?, targets, |_| true)
     }
 }

@@ -2,14 +2,16 @@
 
 use backpass::init::Init;
 use backpass::loss::{Loss, Targets};
-use backpass::nn::{Activation, Parametrisation, Periodic};
+use backpass::nn::{Activation, Embedding, Parametrisation};
 use backpass::optim::Optimizer;
 use backpass::optim::schedule::Schedule;
 use backpass::train::{BatchSize, Penalty, TrainOptions};
 use serde::{Deserialize, Serialize};
 
+use crate::encode::Levels;
 use crate::fit_error::FitError;
 use crate::task::Task;
+use crate::threshold::Threshold;
 
 /// How to train on a table. Whatever is `None` or empty is chosen from the data; [`crate::Fitted::resolved`] tells how.
 ///
@@ -32,6 +34,11 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "TASK", help_heading = "Columns"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+
+    /// The class that f1, average precision and --threshold speak of, of two; by default the last in order
+    #[cfg_attr(feature = "clap", arg(long, value_name = "CLASS", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
 
     /// The kind of a column: number, category, date, text or ignore
     #[cfg_attr(feature = "clap", arg(long = "type", value_name = "COL=KIND", help_heading = "Columns"))]
@@ -62,6 +69,12 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Columns"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_levels: Option<usize>,
+
+    /// Whether a category with more levels than that is looked up in a table that is learnt, in place of an input for each
+    /// level: true or false
+    #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Columns"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embed_categories: Option<bool>,
 
     /// Rows to validate on: a share such as 0.2, a file, or none
     #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE|FILE", help_heading = "Validation"))]
@@ -106,7 +119,12 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parametric: Option<bool>,
 
-    /// What numbers become before the first layer: periodic (learnt waves beside the number), or none
+    /// Networks that share the weights of their hidden layers and are trained as one; their predictions are averaged
+    #[cfg_attr(feature = "clap", arg(long, value_name = "N", help_heading = "Network"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<usize>,
+
+    /// What numbers become beside themselves before the first layer: periodic (learnt waves), piecewise (learnt piecewise linear functions), both as in periodic+piecewise, or none
     #[cfg_attr(feature = "clap", arg(long, value_name = "HOW", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding: Option<String>,
@@ -135,6 +153,12 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Validation"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrate: Option<bool>,
+
+    /// The probability from which the positive class is predicted: a number, f1 (where that is best on the validation rows)
+    /// or cost=C (a positive row that is missed costs as much as C false alarms)
+    #[cfg_attr(feature = "clap", arg(long, value_name = "P|f1|cost=C", help_heading = "Validation"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<String>,
 
     /// How weights start; by default what suits the activation; `data` fits them to the rows
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
@@ -299,10 +323,10 @@ impl FitOptions {
             };
         }
         take!(
-            task, scaling, max_levels, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
+            task, positive, threshold, scaling, max_levels, embed_categories, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
             learning_rate, schedule, warm_up, batch_size, epochs, patience, min_improvement, time_budget, stop_at, l1,
             l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision, formula,
-            preset, parametric, embedding, front_scale, parametrisation, bag, clamp, calibrate, dropout_schedule, decay_schedule;
+            preset, parametric, ensemble, embedding, front_scale, parametrisation, bag, clamp, calibrate, dropout_schedule, decay_schedule;
             target, types, drop, inputs, missing, start
         );
         self
@@ -330,10 +354,10 @@ impl FitOptions {
         }
     }
 
-    pub(crate) fn max_levels(&self) -> Result<usize, FitError> {
+    pub(crate) fn levels(&self) -> Result<Levels, FitError> {
         match self.max_levels.unwrap_or(64) {
             0 => Err(FitError::choice("--max-levels", "0", "at least 1")),
-            levels => Ok(levels),
+            most => Ok(Levels { most, embed: self.embed_categories.unwrap_or(false) }),
         }
     }
 
@@ -388,8 +412,12 @@ impl FitOptions {
         self.init.as_deref() == Some(DATA)
     }
 
-    pub(crate) fn embedding(&self) -> Result<Option<Periodic>, FitError> {
-        Ok(self.embedding.as_deref().filter(|how| *how != "none").map(Periodic::parse).transpose()?)
+    pub(crate) fn embeddings(&self) -> Result<Vec<Embedding>, FitError> {
+        Ok(self.embedding.as_deref().map(Embedding::parse).transpose()?.unwrap_or_default())
+    }
+
+    pub(crate) fn threshold(&self) -> Result<Option<Threshold>, FitError> {
+        self.threshold.as_deref().map(Threshold::parse).transpose()
     }
 
     pub(crate) fn parametrisation(&self) -> Result<Parametrisation, FitError> {

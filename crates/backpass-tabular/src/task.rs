@@ -41,6 +41,14 @@ impl Task {
             Task::Regression => &[],
         }
     }
+
+    /// The outputs of a network: a logit for each class, one for two classes, or one number.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Task::Multiclass { classes } => classes.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// A task that a user asks for.
@@ -63,6 +71,9 @@ pub struct Target {
     pub task: Task,
     /// Why it is this task, in one line.
     pub reason: String,
+    /// The probability from which the second of two classes is predicted; by default the more probable class is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
 }
 
 impl Target {
@@ -86,7 +97,22 @@ impl Target {
                 return Err(TableError::TargetKind { column: name.into(), kind: kind.describe() });
             }
         };
-        Ok(Target { name: name.into(), task, reason })
+        Ok(Target { name: name.into(), task, reason, threshold: None })
+    }
+
+    /// Makes `class` the second of two classes, which thresholds, f1 and the like speak of.
+    pub fn set_positive(&mut self, class: &str) -> Result<()> {
+        match &mut self.task {
+            Task::Binary { classes } if classes.iter().any(|known| known == class) => {
+                classes.sort_by_key(|known| known == class);
+                Ok(())
+            }
+            task => Err(TableError::NoSuchClass {
+                column: self.name.clone(),
+                class: class.to_string(),
+                classes: task.classes().join(", "),
+            }),
+        }
     }
 
     /// The class of every row, `None` where the target is missing. Only for classification.

@@ -3,14 +3,15 @@
 mod adapt;
 mod committee;
 mod embedding;
+mod mlp;
 
 use std::collections::BTreeMap;
 
-pub use embedding::Periodic;
+pub use embedding::{Embedding, Lookup, Periodic, Piecewise};
+pub use mlp::{Dense, Mlp, Pace, Parametrisation};
 
 use crate::array::Array;
-use crate::builder::{BuildErrors, Builder, Expr};
-use crate::composites::dropout;
+use crate::builder::{BuildErrors, Expr};
 use crate::graph::{Graph, NodeId, ScopeKind};
 use crate::init::Init;
 use crate::ops::{self, Category, Op};
@@ -141,226 +142,6 @@ impl std::fmt::Display for Activation {
     }
 }
 
-/// A fully connected layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dense {
-    /// The number of neurons.
-    pub units: usize,
-    /// What each neuron does with its sum.
-    pub activation: Activation,
-    /// Whether each neuron learns how much of its activation it takes: `x + a (σ(x) - x)`, `a` from 1
-    /// (Holzmüller, Grinsztajn and Steinwart 2024).
-    pub parametric: bool,
-    /// How its weights start; by default what suits the activation.
-    pub init: Option<Init>,
-    /// The share of its values that training drops at random.
-    pub dropout: f64,
-}
-
-impl Dense {
-    /// A layer without dropout, with the initialisation that suits its activation.
-    pub fn new(units: usize, activation: Activation) -> Self {
-        Dense { units, activation, parametric: false, init: None, dropout: 0.0 }
-    }
-}
-
-/// The shape of a fully connected feed-forward network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mlp {
-    /// The number of inputs.
-    pub inputs: usize,
-    /// How many of the first inputs become waves, and how.
-    pub embedding: Option<(usize, Periodic)>,
-    /// Whether each input of the first layer has a factor that is learnt, from 1.
-    pub front_scale: bool,
-    /// How fast its parts learn.
-    pub parametrisation: Parametrisation,
-    /// Whether training multiplies all dropout rates with a factor, the input `dropout` of the training graph.
-    pub dropout_factor: bool,
-    /// All layers; the last one gives the outputs.
-    pub layers: Vec<Dense>,
-}
-
-/// How fast the parameters of a network learn relative to each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Parametrisation {
-    /// All alike.
-    #[default]
-    Standard,
-    /// As if each weight were divided by √fan_in where it is used ("neural tangent parametrisation", Jacot, Gabriel and
-    /// Hongler 2018), with the factors for other parameters of Holzmüller, Grinsztajn and Steinwart 2024. Under a rule that
-    /// does not depend on the gradient's scale, such as Adam, a learning rate over √fan_in gives the same training.
-    Ntp,
-}
-
-impl Parametrisation {
-    /// Reads `standard` or `ntp`.
-    pub fn parse(text: &str) -> Result<Self, SpecError> {
-        spec::read("parametrisation", text, &["standard", "ntp"], |name, _| {
-            Ok(match name {
-                "standard" => Some(Parametrisation::Standard),
-                "ntp" => Some(Parametrisation::Ntp),
-                _ => None,
-            })
-        })
-    }
-}
-
-/// How fast one parameter learns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
-    /// The factor on the learning rate.
-    pub rate: f64,
-    /// The factor on the weight decay.
-    pub decay: f64,
-}
-
-impl Mlp {
-    /// A network with equal hidden layers and a linear output layer.
-    pub fn new(inputs: usize, hidden: &[usize], activation: &Activation, outputs: usize) -> Self {
-        let mut layers: Vec<Dense> = hidden.iter().map(|&units| Dense::new(units, activation.clone())).collect();
-        layers.push(Dense::new(outputs, Activation::IDENTITY));
-        let parametrisation = Parametrisation::Standard;
-        Mlp { inputs, embedding: None, front_scale: false, parametrisation, dropout_factor: false, layers }
-    }
-
-    /// Checks every number.
-    pub fn check(&self) -> Result<(), NetworkError> {
-        let check = |layer: &str, what, found: f64, ok: bool, expected| {
-            if ok { Ok(()) } else { Err(NetworkError::Layer { layer: layer.to_string(), what, found, expected }) }
-        };
-        check("the network", "number of inputs", self.inputs as f64, self.inputs > 0, "at least 1")?;
-        check("the network", "number of layers", self.layers.len() as f64, !self.layers.is_empty(), "at least 1")?;
-        if let Some((columns, embedding)) = &self.embedding {
-            embedding.check()?;
-            let (found, expected) = (*columns as f64, "from 1 to the number of inputs");
-            check("the periodic embedding", "number of columns", found, (1..=self.inputs).contains(columns), expected)?;
-        }
-        let mut fan_in = self.fan_in();
-        let mut total = 0usize;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let name = self.layer_name(index);
-            let size = fan_in.checked_add(1).and_then(|n| n.checked_mul(layer.units));
-            total = size.and_then(|n| total.checked_add(n)).unwrap_or(usize::MAX);
-            let so_far = format!("the network up to {name}");
-            check(&so_far, "number of parameters", total as f64, total <= MOST_PARAMETERS, "at most 2^30")?;
-            fan_in = layer.units;
-            if let Some(init) = &layer.init {
-                init.check()?;
-            }
-            check(&name, "number of units", layer.units as f64, layer.units > 0, "at least 1")?;
-            let dropout = layer.dropout;
-            check(&name, "dropout", dropout, (0.0..1.0).contains(&dropout), "at least 0 and less than 1")?;
-        }
-        Ok(())
-    }
-
-    /// The number of inputs of the first layer.
-    fn fan_in(&self) -> usize {
-        self.inputs + self.embedding.map_or(0, |(columns, embedding)| columns * (embedding.width() - 1))
-    }
-
-    /// The name of layer `index`: `hidden1`, `hidden2`, …, `output`.
-    pub fn layer_name(&self, index: usize) -> String {
-        if index + 1 == self.layers.len() { "output".to_string() } else { format!("hidden{}", index + 1) }
-    }
-
-    /// Adds the layers to a graph: `[batch, inputs]` to `[batch, outputs]`. With a `step`, dropout is active, its rates
-    /// multiplied with `factor` if there is one.
-    fn forward<'b>(&self, x: Expr<'b>, step: Option<Expr<'b>>, factor: Option<Expr<'b>>, seed: u64) -> Expr<'b> {
-        let builder = x.builder();
-        let mut fan_in = self.fan_in();
-        let mut value = self.embedding.map_or(x, |(columns, embedding)| embedding.forward(x, columns));
-        if self.front_scale {
-            let scale = builder.parameter(FRONT_SCALE, Shape::fixed(&[fan_in]));
-            value = builder.scope("front_scale", ScopeKind::Function, || value * scale);
-        }
-        for (index, layer) in self.layers.iter().enumerate() {
-            let name = self.layer_name(index);
-            value = builder.scope(&name, ScopeKind::Layer, || {
-                let w = builder.parameter(&format!("{name}.W"), Shape::fixed(&[fan_in, layer.units]));
-                let b = builder.parameter(&format!("{name}.b"), Shape::fixed(&[layer.units]));
-                let sum = value.matmul(w) + b;
-                let y = layer.activation.apply(sum);
-                let y = if layer.parametric {
-                    sum + builder.parameter(&format!("{name}.a"), Shape::fixed(&[layer.units])) * (y - sum)
-                } else {
-                    y
-                };
-                match step {
-                    Some(step) if layer.dropout > 0.0 => {
-                        let key = layer_key(seed, index);
-                        match factor {
-                            Some(factor) => dropout(y, step, 1.0 - factor * layer.dropout, key),
-                            None => dropout(y, step, 1.0 - layer.dropout, key),
-                        }
-                    }
-                    _ => y,
-                }
-            });
-            fan_in = layer.units;
-        }
-        value
-    }
-
-    /// Builds the network and draws its weights.
-    pub fn build(&self, seed: u64) -> Result<Network, NetworkError> {
-        self.check()?;
-        let graph = |training: bool| {
-            let builder = Builder::new();
-            let x = builder.input("x", Shape::batch(&[self.inputs]));
-            let has_dropout = self.layers.iter().any(|l| l.dropout > 0.0);
-            let step = (training && has_dropout).then(|| builder.input("step", Shape::scalar()));
-            let factor = step.filter(|_| self.dropout_factor).map(|_| builder.input(DROPOUT, Shape::scalar()));
-            let y = self.forward(x, step, factor, seed);
-            builder.output("y", y);
-            builder.finish()
-        };
-        let mut weights = Weights::new();
-        let mut paces = BTreeMap::new();
-        let mut fan_in = self.fan_in();
-        let ntp = self.parametrisation == Parametrisation::Ntp;
-        let mut pace = |name: String, rate: f64, decay: f64| ntp.then(|| paces.insert(name, Pace { rate, decay }));
-        if let Some((columns, embedding)) = &self.embedding {
-            embedding.draw(*columns, layer_key(seed, usize::MAX - 1), &mut weights);
-            weights.keys().for_each(|name| _ = pace(name.clone(), 0.1, if name.ends_with("mix") { 1.0 } else { 0.0 }));
-        }
-        if self.front_scale {
-            weights.insert(FRONT_SCALE.to_string(), Array::filled(&[fan_in], 1.0));
-            pace(FRONT_SCALE.to_string(), 6.0, 0.0);
-        }
-        for (index, layer) in self.layers.iter().enumerate() {
-            let name = self.layer_name(index);
-            let init = layer.init.unwrap_or_else(|| layer.activation.default_init());
-            let drawn = init.draw(fan_in, layer.units, layer_key(seed, index));
-            weights.insert(format!("{name}.W"), drawn.map(|v| f64::from(v as f32)));
-            weights.insert(format!("{name}.b"), Array::filled(&[layer.units], 0.0));
-            // Decay takes the same share off each weight as without the factor on its rate.
-            let root = (fan_in as f64).sqrt();
-            pace(format!("{name}.W"), 1.0 / root, root);
-            pace(format!("{name}.b"), 0.1, 0.0);
-            if layer.parametric {
-                weights.insert(format!("{name}.a"), Array::filled(&[layer.units], 1.0));
-                pace(format!("{name}.a"), 0.1, 0.0);
-            }
-            fan_in = layer.units;
-        }
-        Ok(Network { graph: graph(false)?, training: graph(true)?, weights, paces })
-    }
-}
-
-/// The factors on the inputs of the first layer.
-const FRONT_SCALE: &str = "front_scale.s";
-
-/// The most parameters of a network: 4 GiB of f32.
-const MOST_PARAMETERS: usize = 1 << 30;
-
-/// The key of a layer's random numbers. Each has its own, so a wider layer leaves the others' weights as they are; step 0
-/// is for weights, later steps are for dropout.
-fn layer_key(seed: u64, index: usize) -> u64 {
-    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1)
-}
-
 /// The input of a training graph that all dropout rates are multiplied with.
 pub(crate) const DROPOUT: &str = "dropout";
 
@@ -378,6 +159,8 @@ pub struct Network {
     pub weights: Weights,
     /// How fast parameters learn, where it is not at the rate of all.
     pub paces: BTreeMap<String, Pace>,
+    /// How many predictions its outputs hold, one after the other; training takes the mean of their losses.
+    pub members: usize,
 }
 
 impl Network {
@@ -387,7 +170,7 @@ impl Network {
             let zeros = || Array::filled(&graph.shape(id).resolve(0), 0.0);
             weights.entry(graph.name(id).to_string()).or_insert_with(zeros);
         }
-        Network { training: graph.clone(), graph, weights, paces: BTreeMap::new() }
+        Network { training: graph.clone(), graph, weights, paces: BTreeMap::new(), members: 1 }
     }
 
     /// Checks that rows can go through: an input `x` of shape [batch, …], an output `y` of shape `[batch, n]`, a value for

@@ -27,6 +27,7 @@ macro_rules! verbs {
 
 verbs! {
     train::Train,
+    cv::Cv,
     evaluate::Evaluate,
     predict::Predict,
     inspect::Inspect,

@@ -118,10 +118,7 @@ impl Train {
     pub fn run(mut self, talk: &Talk) -> Result<(), Failure> {
         let config = self.config()?;
         let mut profile = Profile::start("read");
-        let table = config.reading.table(&self.data)?;
-        if config.options.target.is_empty() {
-            return Err(no_target(&table));
-        }
+        let table = config.table(&self.data)?;
         if self.print_config {
             return print_config(&table, config);
         }
@@ -151,10 +148,7 @@ impl Train {
     /// The options of the command line, then those of the file.
     fn config(&mut self) -> Result<Config, Failure> {
         let given = Config { options: std::mem::take(&mut self.options), reading: std::mem::take(&mut self.reading) };
-        let config = match &self.config {
-            Some(path) => given.or(Config::load(path)?),
-            None => given,
-        };
+        let config = given.with(self.config.as_deref())?;
         if !self.require.is_empty() && matches!(config.options.validation.as_deref(), Some("none" | "0")) {
             let message = "--require judges the validation rows, and there are none\nhelp: leave out --validation none";
             return Err(Failure::usage(message));
@@ -251,14 +245,6 @@ struct Document<'a> {
 /// The metrics that say most about new rows.
 fn judged(fitted: &Fitted) -> &Metrics {
     fitted.validation_metrics.as_ref().unwrap_or(&fitted.train_metrics)
-}
-
-fn no_target(table: &Table) -> Failure {
-    let columns: Vec<&str> = table.names().collect();
-    let more = if columns.len() > 30 { ", …" } else { "" };
-    let columns = columns.into_iter().take(30).collect::<Vec<_>>().join(", ");
-    let help = format!("help: name the column to predict with --target: {columns}{more}");
-    Failure::usage(format!("{}: which column is to be predicted?\n{help}", table.name))
 }
 
 fn print_config(table: &Table, config: Config) -> Result<(), Failure> {

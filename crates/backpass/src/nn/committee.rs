@@ -36,6 +36,7 @@ impl Network {
         }
         // Members are trained one by one; together they only predict.
         let graph = graph(&|member| member.graph.clone())?;
-        Ok(Network { training: graph.clone(), graph, weights, paces })
+        let members = members.iter().map(|member| member.members).sum();
+        Ok(Network { training: graph.clone(), graph, weights, paces, members })
     }
 }

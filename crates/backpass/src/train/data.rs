@@ -122,7 +122,7 @@ impl<D: Real> Dataset<D> {
         let width = |what, expected, found| {
             if expected == found { Ok(()) } else { Err(DataError::Width { what, expected, found }) }
         };
-        let outputs = network.outputs();
+        let outputs = network.outputs() / network.members;
         width("input(s)", network.inputs(), self.inputs)?;
         width("target(s)", if loss.wants_classes() { 1 } else { outputs }, self.targets)?;
         let length = |what, found, width| {

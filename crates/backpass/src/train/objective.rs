@@ -39,7 +39,7 @@ pub fn step_graph(network: &Network, targets: usize, options: &TrainOptions) -> 
     let (builder, y) = bare(&network.training)?;
     let b = &builder;
     let parameters = parameters(b);
-    let mut slopes = gradient(objective(b.expr(y), &parameters, targets, options), &parameters)?;
+    let mut slopes = gradient(objective((b.expr(y), network.members), &parameters, targets, options), &parameters)?;
     b.scope("update", ScopeKind::Function, || {
         let learning_rate = b.input(RATE, Shape::scalar());
         let step = b.with_graph(|g| input(g, STEP)).map_or_else(|| b.input(STEP, Shape::scalar()), |id| b.expr(id));
@@ -71,7 +71,7 @@ pub(super) fn gradient_graph(network: &Network, targets: usize, options: &TrainO
     let (builder, y) = bare(&network.training)?;
     let b = &builder;
     let parameters = parameters(b);
-    let slopes = gradient(objective(b.expr(y), &parameters, targets, options), &parameters)?;
+    let slopes = gradient(objective((b.expr(y), network.members), &parameters, targets, options), &parameters)?;
     for (parameter, slope) in parameters.iter().zip(slopes) {
         let name = b.with_graph(|g| format!("gradient of {}", g.name(parameter.id())));
         b.output(&name, slope);
@@ -93,7 +93,7 @@ pub(super) fn curvature_graph(network: &Network, targets: usize, loss: &Loss) ->
     let direction = |p: &Expr<'_>| b.with_graph(|g| tangent(g.name(p.id())));
     let tangents: Vec<Expr<'_>> = parameters.iter().map(|p| b.input(&direction(p), p.shape())).collect();
     let change = jvp(y, &parameters, &tangents)?;
-    let slope = gradient(row_losses(y, targets, loss).sum(0), &[y])?[0];
+    let slope = gradient(row_losses(y, network.members, targets, loss).sum(0), &[y])?[0];
     b.output("output change", change);
     b.output("slope change", jvp(slope, &[y], &[change])?);
     Ok(builder.finish()?)
@@ -104,7 +104,7 @@ pub(super) fn evaluation_graph(network: &Network, targets: usize, loss: &Loss) -
     let (builder, y) = bare(&network.graph)?;
     let y = builder.expr(y);
     builder.output("y", y);
-    builder.output("sum", row_losses(y, targets, loss).sum(0));
+    builder.output("sum", row_losses(y, network.members, targets, loss).sum(0));
     Ok(builder.finish()?)
 }
 
@@ -125,17 +125,29 @@ fn parameters(builder: &Builder) -> Vec<Expr<'_>> {
     ids.into_iter().map(|id| builder.expr(id)).collect()
 }
 
-/// The weighted loss of each row.
-fn row_losses<'b>(y: Expr<'b>, targets: usize, loss: &Loss) -> Expr<'b> {
+/// The weighted loss of each row, the mean over its predictions.
+fn row_losses<'b>(y: Expr<'b>, members: usize, targets: usize, loss: &Loss) -> Expr<'b> {
     let target = y.builder().input(TARGET, Shape::batch(&[targets]));
     let weight = y.builder().input(WEIGHT, Shape::batch(&[]));
-    loss.rows(y, target) * weight
+    let width = y.shape().extent().fixed / members;
+    let of = |member: usize| loss.rows(y.slice(1, member * width, (member + 1) * width), target);
+    let rows = if members == 1 {
+        loss.rows(y, target)
+    } else {
+        (1..members).fold(of(0), |sum, i| sum + of(i)) / members as f64
+    };
+    rows * weight
 }
 
 /// What is minimised: the mean of the weighted row losses, and the penalty; each is an output too.
-fn objective<'b>(y: Expr<'b>, parameters: &[Expr<'b>], targets: usize, options: &TrainOptions) -> Expr<'b> {
+fn objective<'b>(
+    (y, members): (Expr<'b>, usize),
+    parameters: &[Expr<'b>],
+    targets: usize,
+    options: &TrainOptions,
+) -> Expr<'b> {
     let b = y.builder();
-    let loss = row_losses(y, targets, &options.loss).mean(0);
+    let loss = row_losses(y, members, targets, &options.loss).mean(0);
     b.output("loss", loss);
     let Penalty { l1, l2, .. } = options.penalty;
     let penalty = b.scope("penalty", ScopeKind::Function, || {

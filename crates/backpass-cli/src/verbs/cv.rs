@@ -1,0 +1,99 @@
+//! `backpass cv`.
+
+use std::path::PathBuf;
+
+use backpass_tabular::{CrossValidation, FitOptions, Fold, cross_validate};
+
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::output::{self, Talk, number, row, significant};
+use crate::reading::Reading;
+use crate::threads::Threads;
+
+/// Judge training options on every row of a table, each by a network that has not seen it
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Cv {
+    /// A CSV, Parquet or IDX file, plain or gzipped; - for standard input
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+
+    /// The parts of the rows, each of which is left out once; how they are split: --split
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    folds: u16,
+
+    /// How often to split the rows anew and do it all again
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeats: u16,
+
+    #[command(flatten)]
+    options: FitOptions,
+
+    /// Take options from a TOML file; those of the command line go first
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    threads: Threads,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backpass cv penguins.csv --target species
+  backpass cv energy.csv --target heating_load --folds 10 --repeats 3 --hidden 64,64
+  backpass cv visits.csv --target result --split group=patient
+  backpass cv prices.csv --target price --split ordered --json";
+
+impl Cv {
+    pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        let config = Config { options: self.options, reading: self.reading }.with(self.config.as_deref())?;
+        let table = config.table(&self.data)?;
+        talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
+        let splits = (usize::from(self.folds), usize::from(self.repeats));
+        let mut tell = |fold: &Fold| {
+            let (name, value) = fold.metrics.values[0];
+            talk.say(format!("  {}: {name} {}, {:.1} s", title(fold, self.repeats > 1), number(value), fold.seconds));
+        };
+        let result = cross_validate(&table, &config.options, splits, self.threads.count(), &mut tell)?;
+        if self.json {
+            return output::json(&Document { schema: "backpass.cv/1", result: &result });
+        }
+        result.folds.iter().flat_map(|fold| &fold.metrics.notes).for_each(|note| talk.note(note));
+        output::print(text(&result, self.repeats > 1))
+    }
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    result: &'a CrossValidation,
+}
+
+/// A line for each fold, then the mean with its standard error.
+fn text(result: &CrossValidation, repeated: bool) -> String {
+    let names = result.metrics.iter().map(|spread| spread.metric.to_string());
+    let mut rows = vec![row("left out", std::iter::once("rows".to_string()).chain(names))];
+    for fold in &result.folds {
+        let values = result.metrics.iter().map(|spread| fold.metrics.get(spread.metric).map_or(String::new(), number));
+        rows.push(row(&title(fold, repeated), std::iter::once(fold.judged.to_string()).chain(values)));
+    }
+    let summary = |name, value: &dyn Fn(&backpass_tabular::Spread) -> String| {
+        row(name, std::iter::once(String::new()).chain(result.metrics.iter().map(value)))
+    };
+    rows.push(summary("mean", &|spread| number(spread.mean)));
+    rows.push(summary("standard error", &|spread| significant(spread.standard_error, 2)));
+    output::columns(&rows, 1)
+}
+
+fn title(fold: &Fold, repeated: bool) -> String {
+    if repeated { format!("split {}, fold {}", fold.repeat, fold.fold) } else { format!("fold {}", fold.fold) }
+}
