@@ -27,7 +27,7 @@ fn the_recipe_learns_a_number_and_keeps_it_within_what_it_saw() {
     let rmse = fitted.validation_metrics.as_ref().unwrap().get("rmse").unwrap();
     assert!(rmse < 2.0, "{rmse}");
     let graph = fitted.model.network.graph.to_string();
-    for part in ["embedding.frequency", "front_scale.s", "hidden1.a", "mish"] {
+    for part in ["periodic.frequency", "piecewise.mix", "front_scale.s", "hidden1.a", "mish"] {
         assert!(graph.contains(part), "no {part}");
     }
     let values = fitted.model.predict(&table, 1).unwrap().values;

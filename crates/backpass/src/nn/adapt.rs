@@ -23,7 +23,11 @@ impl Network {
     /// Scales the weights of each layer `name.W` so that its weighted sums have variance 1 over rows of `data`, and puts each
     /// bias `name.b` of a hidden layer so that its kink lies among the rows: at minus a random average of five sums ("he+5",
     /// Holzmüller, Grinsztajn and Steinwart 2024). Layers go one after the other, each on what those before it give.
+    /// Networks that share weights stay as they are: what is right for one is not for the others.
     pub fn adapt<D: Real>(&mut self, data: &Dataset<D>, seed: u64) -> Result<(), TrainError> {
+        if self.members > 1 {
+            return Ok(());
+        }
         let mut stream = Stream::new(seed ^ KEY, 0);
         let count = data.rows().min(ROWS);
         let chosen: Vec<usize> = (0..count).map(|_| stream.below(data.rows() as u64) as usize).collect();
