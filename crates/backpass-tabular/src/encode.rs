@@ -211,7 +211,7 @@ impl Scale {
 }
 
 /// The quantile of sorted values, interpolated between neighbours (type 7 of Hyndman and Fan 1996).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     if sorted.is_empty() {
         return 0.0;
     }
@@ -340,8 +340,8 @@ pub(crate) fn number_column(table: &Table, schema: &Schema, name: &str) -> Resul
 
 /// The raw inputs of a table, column by column.
 pub(crate) struct Raw {
-    numbers: Vec<Vec<f64>>,
-    codes: Vec<Vec<f64>>,
+    pub numbers: Vec<Vec<f64>>,
+    pub codes: Vec<Vec<f64>>,
 }
 
 impl Raw {

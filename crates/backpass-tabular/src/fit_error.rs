@@ -40,6 +40,16 @@ pub enum FitError {
         /// The number of rows.
         rows: usize,
     },
+    /// Models that cannot be compared.
+    #[error("{a} and {b} cannot be compared: {reason}\nhelp: give models of the same target")]
+    Compare {
+        /// The one.
+        a: String,
+        /// The other.
+        b: String,
+        /// Why not.
+        reason: String,
+    },
     /// A derivative that cannot be taken.
     #[error(transparent)]
     Differentiate(#[from] DifferentiateError),
@@ -242,7 +252,7 @@ impl FitError {
                 ErrorKind::Data => FitErrorKind::Data,
                 ErrorKind::Io => FitErrorKind::Io,
             },
-            FitError::NoSuchRow { .. } | FitError::Differentiate(_) => FitErrorKind::Usage,
+            FitError::NoSuchRow { .. } | FitError::Compare { .. } | FitError::Differentiate(_) => FitErrorKind::Usage,
             FitError::Choice { .. }
             | FitError::Spec(_)
             | FitError::Network(_)

@@ -1,11 +1,13 @@
 //! Rows that training does not learn from, as the options want them.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use backpass_kernels::philox::Stream;
 
 use crate::error::TableError;
 use crate::fit_error::FitError;
+use crate::model::Model;
 use crate::options::FitOptions;
 use crate::read::{ReadOptions, read};
 use crate::schema::Schema;
@@ -41,6 +43,41 @@ pub(crate) fn split<'a>(
     let split =
         by_strategy(table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
     Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+}
+
+impl Model {
+    /// Whether a table looks like the one that the model was trained on: a file of the same name with as many rows that
+    /// have a target.
+    pub fn was_trained_on(&self, table: &Table) -> Result<bool, FitError> {
+        let file = |name: &str| Path::new(name).file_name().map(ToOwned::to_owned);
+        let (train, validation) = self.manifest.rows;
+        let rows = if self.sets_a_share_aside() { train + validation } else { train };
+        let same_name = file(&table.name) == file(&self.manifest.data);
+        Ok(same_name && self.target.present(table, &self.schema)?.len() == rows)
+    }
+
+    /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table; none where training kept
+    /// no share of its table apart.
+    pub fn held_out(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
+        let options = &self.manifest.options;
+        if !self.sets_a_share_aside() || !self.was_trained_on(table)? {
+            return Ok(None);
+        }
+        let ValidationRows::Share(share) = validation_rows(options, table)? else { return Ok(None) };
+        let present = self.target.present(table, &self.schema)?;
+        let with_target = table.select_rows(&present);
+        let split = by_strategy(&with_target, &self.schema, &self.target, options, |rows, strategy, random| {
+            holdout(rows, share, strategy, random)
+        })?;
+        Ok(Some(split.validation.iter().map(|&row| present[row as usize]).collect()))
+    }
+
+    /// Whether training kept a share of its own table to validate on.
+    fn sets_a_share_aside(&self) -> bool {
+        let options = &self.manifest.options;
+        let is_share = options.validation.as_deref().is_none_or(|text| text.parse::<f64>().is_ok());
+        is_share && self.manifest.rows.1 > 0 && options.bag.unwrap_or(1) < 2
+    }
 }
 
 /// The rows of each part of a bag.

@@ -23,6 +23,7 @@
 //! # Ok::<(), backpass_tabular::TableError>(())
 //! ```
 
+mod assess;
 mod bag;
 mod calibrate;
 mod cv;
@@ -58,6 +59,10 @@ mod workers;
 mod write;
 
 pub use cv::{CrossValidation, Fold, Spread, cross_validate};
+pub use assess::{
+    Along, AssessOptions, Assessment, Bin, ClassCurves, Classes, Comparison, Contestant, Dependence, Details, Difference,
+    Importance, Interval, Judged, Numbers, WorstRow, compare,
+};
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};

@@ -1,0 +1,305 @@
+//! How good a model is on rows whose target is known, and what it looks at, as plain data for reports.
+
+mod bootstrap;
+mod classes;
+mod compare;
+mod numbers;
+mod probe;
+
+use backpass_kernels::philox::Stream;
+use serde::Serialize;
+
+use crate::encode::{Surprises, raw};
+use crate::error::Place;
+use crate::fit_error::FitError;
+use crate::metrics::{self, Metrics};
+use crate::model::{Model, Predictions};
+use crate::table::Table;
+use crate::task::Task;
+use bootstrap::bootstrap;
+use probe::{Probe, predict};
+
+pub use bootstrap::Interval;
+pub use classes::{Bin, ClassCurves, Classes};
+pub use compare::{Comparison, Contestant, Difference, compare};
+pub use numbers::Numbers;
+pub use probe::{Along, Dependence, Importance};
+
+/// Key of the streams that choose rows to look at.
+const SAMPLE: u64 = 0x5341_4d50;
+/// Resamples, and how many single rows and classes all of them may go through.
+const RESAMPLES: (usize, usize) = (1000, 200_000_000);
+/// Permutations of each column, fewer if there are many columns: from so many on a single one.
+const PERMUTATIONS: usize = 5;
+const MANY: usize = 100;
+/// The predictions, and the products in them, that all permutations may take.
+const MOST_PREDICTIONS: usize = 2_000_000;
+const MOST_PRODUCTS: usize = 100_000_000_000;
+/// Rows on which columns are changed: at least, and at most.
+const PROBED: (usize, usize) = (100, 2000);
+/// Rows whose mean a partial dependence is.
+const AVERAGED: usize = 500;
+/// The columns whose dependence is shown, and those whose cells are shown of the worst rows.
+const SHOWN: usize = 6;
+/// The rows that the model is most wrong about.
+const WORST: usize = 10;
+
+/// How a model is assessed.
+#[derive(Clone, Copy, Debug)]
+pub struct AssessOptions {
+    /// Threads; they never change the result.
+    pub threads: usize,
+    /// Where random numbers come from: resamples, permutations, samples of rows.
+    pub seed: u64,
+}
+
+/// How good a model is on some rows, and what it looks at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assessment {
+    /// The number of rows that have a target.
+    pub rows: usize,
+    /// The number of rows left out because they have none.
+    pub left_out: usize,
+    /// Cells that training did not know.
+    pub surprises: Surprises,
+    /// The metrics with their intervals.
+    pub metrics: Vec<Judged>,
+    /// What to know about the metrics.
+    pub notes: Vec<String>,
+    /// How many resamples of the rows the intervals come from.
+    pub resamples: usize,
+    /// What else is said of classes or numbers.
+    pub details: Details,
+    /// The error that importance is measured by: `log_loss` or `rmse`.
+    pub error: &'static str,
+    /// The importance of each column, the most important first.
+    pub importance: Vec<Importance>,
+    /// How many rows, drawn by chance, were permuted, and how often.
+    pub permuted: (usize, usize),
+    /// How the predictions depend on the most important columns.
+    pub dependence: Vec<Dependence>,
+    /// Over how many rows, drawn by chance, the dependence is averaged.
+    pub averaged: usize,
+    /// The columns whose cells [`WorstRow::cells`] shows.
+    pub shown: Vec<String>,
+    /// The rows that the model is most wrong about, the worst first.
+    pub worst: Vec<WorstRow>,
+}
+
+/// A metric with the interval of its resampled values.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// Its name in [`Metrics`].
+    pub name: &'static str,
+    /// Its value on the rows.
+    pub value: f64,
+    /// Where 95 % of the values of resampled rows lie; none where it is not defined.
+    pub interval: Option<Interval>,
+}
+
+/// What belongs to the task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Details {
+    /// Of a model that tells classes.
+    Classes(Classes),
+    /// Of a model that gives a number.
+    Numbers(Numbers),
+}
+
+/// A row that the model is wrong about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorstRow {
+    /// Where it stands in its file.
+    pub place: String,
+    /// The target.
+    pub actual: String,
+    /// The prediction: a class or a number.
+    pub predicted: String,
+    /// How wrong it is: the probability given to the right class, or the prediction less the target.
+    pub wrong: f64,
+    /// Its cells in the columns [`Assessment::shown`].
+    pub cells: Vec<String>,
+}
+
+/// Predictions with the truth.
+pub(crate) struct Outcome<'a> {
+    task: &'a Task,
+    values: Vec<f64>,
+    targets: Vec<f64>,
+    classes: Vec<u32>,
+}
+
+impl<'a> Outcome<'a> {
+    fn new(task: &'a Task, values: Vec<f64>, targets: Vec<f64>) -> Self {
+        let classes = targets.iter().map(|&target| target as u32).collect();
+        Outcome { task, values, targets, classes }
+    }
+
+    /// The metrics of rows that count as often as their weights say.
+    fn metrics(&self, weights: Option<&[f64]>) -> Result<Metrics, FitError> {
+        Ok(match self.task.classes().len() {
+            0 => metrics::regression(&self.values, &self.targets, weights)?,
+            classes => metrics::classification(&self.values, classes, &self.classes, weights)?,
+        })
+    }
+
+    /// The values of the metrics for every resample of the rows.
+    fn resampled(&self, options: &AssessOptions) -> Vec<Vec<f64>> {
+        let ordered = self.ordered();
+        let values = |metrics: Metrics| metrics.values.into_iter().map(|(_, value)| value).collect();
+        bootstrap(self.targets.len(), self.resamples(), options.seed, options.threads, |drawn| {
+            let drawn: Vec<f64> = ordered.1.iter().map(|&row| drawn[row]).collect();
+            ordered.0.metrics(Some(&drawn)).map_or_else(|_| Vec::new(), values)
+        })
+    }
+
+    /// How many resamples are affordable.
+    fn resamples(&self) -> usize {
+        let each = (self.targets.len() * self.task.classes().len().max(1)).max(1);
+        (RESAMPLES.1 / each).clamp(RESAMPLES.0 / 10, RESAMPLES.0)
+    }
+
+    /// The same rows by the probability of the second class, where sorting them again is a single pass; and where each
+    /// comes from.
+    fn ordered(&self) -> (Outcome<'a>, Vec<usize>) {
+        let width = self.task.classes().len().max(1);
+        let mut order: Vec<usize> = (0..self.targets.len()).collect();
+        if width == 2 {
+            order.sort_by(|&a, &b| self.values[2 * b + 1].total_cmp(&self.values[2 * a + 1]));
+        }
+        let values = order.iter().flat_map(|&row| self.values[row * width..(row + 1) * width].iter().copied()).collect();
+        let targets = order.iter().map(|&row| self.targets[row]).collect();
+        (Outcome::new(self.task, values, targets), order)
+    }
+
+    /// How wrong each row is, larger for worse, and the number that says so to people.
+    fn wrong(&self) -> Vec<(f64, f64)> {
+        let width = self.task.classes().len();
+        let of = |(row, target): (usize, &f64)| match width {
+            0 => ((self.values[row] - target).abs(), self.values[row] - target),
+            _ => {
+                let right = self.values[row * width + *target as usize];
+                (-right, right)
+            }
+        };
+        self.targets.iter().enumerate().map(of).collect()
+    }
+}
+
+/// The metrics of all rows with the intervals of those of resampled ones.
+fn judged(metrics: &Metrics, resampled: &[Vec<f64>]) -> Vec<Judged> {
+    let interval = |at: usize| Interval::of(resampled.iter().filter_map(|values| values.get(at)).copied());
+    let of = |(at, &(name, value)): (usize, &(&'static str, f64))| Judged { name, value, interval: interval(at) };
+    metrics.values.iter().enumerate().map(of).collect()
+}
+
+/// So many of the numbers below `rows`, drawn by chance, in ascending order; all of them if they are no more.
+fn sample(rows: usize, most: usize, seed: u64) -> Vec<u32> {
+    let mut chosen: Vec<u32> = (0..rows as u32).collect();
+    if rows > most {
+        Stream::new(seed ^ SAMPLE, most as u64).shuffle(&mut chosen);
+        chosen.truncate(most);
+        chosen.sort_unstable();
+    }
+    chosen
+}
+
+impl Model {
+    /// Assesses the model on some rows of a table, named by their numbers; those without a target are left out.
+    ///
+    /// # Errors
+    /// When the table lacks columns of the model, or no row has a target.
+    pub fn assess(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Assessment, FitError> {
+        let (rows, left_out) = self.with_target(table, rows)?;
+        let chosen = &table.select_rows(&rows);
+        let task = &self.target.task;
+        let predictions = self.predict(chosen, options.threads)?;
+        let outcome = Outcome::new(task, predictions.values.clone(), self.targets(chosen)?);
+        let metrics = outcome.metrics(None)?;
+        let resampled = outcome.resampled(options);
+        let classes = task.classes().len();
+        let details = match metrics.confusion.clone() {
+            Some(confusion) => Details::Classes(Classes::new(&outcome.values, classes, &outcome.targets, confusion)),
+            None => Details::Numbers(Numbers::new(&outcome.values, &outcome.targets, options.seed)),
+        };
+
+        let columns = self.inputs.numbers.len() + self.inputs.categories.len();
+        let repeats = (MANY / columns.max(1)).clamp(1, PERMUTATIONS);
+        let predictions_of_a_row = columns.max(1) * repeats;
+        let affordable = MOST_PREDICTIONS.min(MOST_PRODUCTS / self.network.parameter_count().max(1));
+        let probed = sample(rows.len(), (affordable / predictions_of_a_row).clamp(PROBED.0, PROBED.1), options.seed);
+        let error = if classes == 0 { "rmse" } else { "log_loss" };
+        let targets: Vec<f64> = probed.iter().map(|&row| outcome.targets[row as usize]).collect();
+        let importance = self.probe(chosen, &probed, options.threads)?.importance(repeats, options.seed, |predicted| {
+            let metrics = task.metrics(predicted, &targets, |name| name == error)?;
+            Ok(metrics.get(error).unwrap_or(f64::NAN))
+        })?;
+
+        let shown: Vec<String> = importance.iter().take(SHOWN).map(|column| column.column.clone()).collect();
+        let averaged = sample(rows.len(), AVERAGED, options.seed);
+        let mut probe = self.probe(chosen, &averaged, options.threads)?;
+        let dependence = shown.iter().map(|name| probe.dependence(name, classes)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Assessment {
+            rows: rows.len(),
+            left_out,
+            metrics: judged(&metrics, &resampled),
+            notes: metrics.notes,
+            resamples: resampled.len(),
+            details,
+            error,
+            importance,
+            permuted: (probed.len(), repeats),
+            dependence: dependence.into_iter().flatten().collect(),
+            averaged: averaged.len(),
+            worst: worst(&outcome, &predictions, chosen, |row| table.place(rows[row] as usize), &shown)?,
+            shown,
+            surprises: predictions.surprises,
+        })
+    }
+
+    /// Those of the rows that have a target, and the number of the others.
+    fn with_target(&self, table: &Table, rows: &[u32]) -> Result<(Vec<u32>, usize), FitError> {
+        let chosen = table.select_rows(rows);
+        let present = self.target.present(&chosen, &self.schema)?;
+        if present.is_empty() {
+            return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
+        }
+        let left_out = rows.len() - present.len();
+        Ok((present.into_iter().map(|row| rows[row as usize]).collect(), left_out))
+    }
+
+    /// The columns of some rows, ready to be changed.
+    fn probe(&self, table: &Table, rows: &[u32], threads: usize) -> Result<Probe<'_>, FitError> {
+        let raw = raw(&table.select_rows(rows), &self.schema, &self.inputs, &mut Surprises::default())?;
+        let predict = match self.manifest.options.precision.as_deref() {
+            Some("f64") => predict::<f64>(self, rows.len(), threads)?,
+            _ => predict::<f32>(self, rows.len(), threads)?,
+        };
+        Ok(Probe { raw, rows: rows.len(), inputs: &self.inputs, predict })
+    }
+}
+
+/// The rows that predictions are most wrong about, the first of equals first.
+fn worst(
+    outcome: &Outcome<'_>,
+    predictions: &Predictions,
+    table: &Table,
+    place: impl Fn(usize) -> Place,
+    shown: &[String],
+) -> Result<Vec<WorstRow>, FitError> {
+    let wrong = outcome.wrong();
+    let mut order: Vec<usize> = (0..wrong.len()).collect();
+    order.sort_by(|&a, &b| wrong[b].0.total_cmp(&wrong[a].0));
+    let classes = outcome.task.classes();
+    let of = |&row: &usize| -> Result<WorstRow, FitError> {
+        let (actual, predicted) = match classes {
+            [] => (outcome.targets[row].to_string(), outcome.values[row].to_string()),
+            _ => (classes[outcome.classes[row] as usize].clone(), classes[predictions.class(row)].clone()),
+        };
+        let cells = shown.iter().map(|name| Ok(table.column(name)?.cells.text(row).into_owned()));
+        let cells = cells.collect::<Result<_, FitError>>()?;
+        Ok(WorstRow { place: place(row).to_string(), actual, predicted, wrong: wrong[row].1, cells })
+    };
+    order.iter().take(WORST).map(of).collect()
+}

@@ -1,0 +1,107 @@
+//! Models beside each other on the same rows.
+
+use serde::Serialize;
+
+use super::{AssessOptions, Interval, Judged, Outcome, judged};
+use crate::fit_error::FitError;
+use crate::metrics::{Better, metric_named};
+use crate::model::Model;
+use crate::table::Table;
+
+/// Several models on the same rows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The number of rows that have a target.
+    pub rows: usize,
+    /// How many resamples of the rows the intervals come from.
+    pub resamples: usize,
+    /// The models in the order given.
+    pub models: Vec<Contestant>,
+    /// What each model has more or less than the first one, metric by metric.
+    pub differences: Vec<Difference>,
+}
+
+/// One of the models.
+#[derive(Clone, Debug, Serialize)]
+pub struct Contestant {
+    /// What it is called.
+    pub name: String,
+    /// The number of its parameters.
+    pub parameters: usize,
+    /// Its metrics with their intervals.
+    pub metrics: Vec<Judged>,
+}
+
+/// A metric of a model less that of the first model. The interval is that of differences on the same resampled rows, so
+/// what makes rows hard for both models does not widen it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The model.
+    pub model: String,
+    /// The metric.
+    pub metric: &'static str,
+    /// The difference on all rows.
+    pub value: f64,
+    /// Where 95 % of the differences on resampled rows lie; none where they are not defined.
+    pub interval: Option<Interval>,
+    /// Whether the model is better than the first: none if the interval holds 0.
+    pub better: Option<bool>,
+}
+
+/// Judges models on some rows of a table, named by their numbers; those without a target are left out.
+///
+/// # Errors
+/// When the models do not predict the same, the table lacks columns of one, or no row has a target.
+pub fn compare(
+    models: &[(String, Model)],
+    table: &Table,
+    rows: &[u32],
+    options: &AssessOptions,
+) -> Result<Comparison, FitError> {
+    let Some(((first_name, first), others)) = models.split_first() else {
+        return Err(FitError::Compare { a: "nothing".into(), b: "nothing".into(), reason: "there is no model".into() });
+    };
+    for (name, model) in others {
+        let (a, b) = (&first.target, &model.target);
+        let reason = match () {
+            () if a.name != b.name => format!("they predict `{}` and `{}`", a.name, b.name),
+            () if a.task != b.task => format!("their tasks are {} and {}", a.task.name(), b.task.name()),
+            () => continue,
+        };
+        return Err(FitError::Compare { a: first_name.clone(), b: name.clone(), reason });
+    }
+    let (rows, _) = first.with_target(table, rows)?;
+    let rows = &table.select_rows(&rows);
+    let mut judges = Vec::with_capacity(models.len());
+    for (_, model) in models {
+        let outcome =
+            Outcome::new(&model.target.task, model.predict(rows, options.threads)?.values, model.targets(rows)?);
+        // The same seed draws the same rows for every model.
+        let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
+        judges.push((metrics, resampled));
+    }
+    let contestant = |((name, model), (metrics, resampled)): (&(String, Model), &(_, Vec<Vec<f64>>))| Contestant {
+        name: name.clone(),
+        parameters: model.network.parameter_count(),
+        metrics: judged(metrics, resampled),
+    };
+    let contestants = models.iter().zip(&judges).map(contestant).collect();
+    let (base, base_resampled) = &judges[0];
+    let mut differences = Vec::new();
+    for ((name, _), (metrics, resampled)) in models.iter().zip(&judges).skip(1) {
+        for (at, (metric, value)) in metrics.values.iter().enumerate() {
+            let paired = resampled.iter().zip(base_resampled);
+            let interval = Interval::of(paired.filter_map(|(a, b)| Some(a.get(at)? - b.get(at)?)));
+            let higher = metric_named(metric).is_some_and(|m| m.better == Better::Higher);
+            let clear = interval.filter(|i| i.low > 0.0 || i.high < 0.0);
+            differences.push(Difference {
+                model: name.clone(),
+                metric,
+                value: value - base.values[at].1,
+                interval,
+                better: clear.map(|i| (i.low > 0.0) == higher),
+            });
+        }
+    }
+    Ok(Comparison { rows: rows.rows(), resamples: base_resampled.len(), models: contestants, differences })
+}
