@@ -1,5 +1,6 @@
 //! The command line of backpass.
 
+mod anatomy;
 mod choice;
 mod config;
 mod demand;
@@ -10,6 +11,7 @@ mod picture;
 mod profile;
 mod progress;
 mod reading;
+mod report;
 mod signals;
 mod subject;
 mod threads;
@@ -41,7 +43,8 @@ Examples:
   backpass train moons.csv --target class -o moons.backpass
   backpass evaluate moons.backpass moons.csv
   backpass predict moons.backpass new.csv --probabilities
-  backpass inspect moons.backpass";
+  backpass inspect moons.backpass
+  backpass report moons.backpass moons.csv";
 
 fn main() -> ExitCode {
     exit::guarded(|| {

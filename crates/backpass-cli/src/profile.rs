@@ -80,6 +80,11 @@ impl Profile {
         });
     }
 
+    /// The stages that have ended, with their seconds.
+    pub fn stages(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.stages.iter().map(|stage| (stage.stage, stage.seconds))
+    }
+
     fn seconds(&self) -> f64 {
         self.stages.iter().map(|s| s.seconds).sum()
     }

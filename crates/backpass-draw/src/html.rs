@@ -66,8 +66,10 @@ const CONTROLS: &str = r#"<section id="stepper" aria-label="Step by step" hidden
 </section>
 "#;
 
-/// The colours of page and picture: light, or dark where the reader's system or the button says so, and never on paper.
-fn colours() -> String {
+/// The rules that colour a page and the light pictures of views in it: light, or dark where the reader's system or the
+/// attribute `data-theme` of the root says so, and never on paper. Texts and lines take `--page`, `--ink`, `--quiet`,
+/// `--line`, `--frame`, `--forward`, `--backward` and `--current`.
+pub fn colours() -> String {
     let variables = |palette: &Palette| {
         let current = palette.current();
         let named = [

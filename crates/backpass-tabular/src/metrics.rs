@@ -222,7 +222,6 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// The weights of positive and negative rows at one score.
 pub(crate) struct Step {
-    pub score: f64,
     pub positive: f64,
     pub negative: f64,
 }
@@ -239,13 +238,13 @@ impl Ranking {
         let sum = |tie: &[(f64, bool, f64)], positive| {
             tie.iter().filter(|row| row.1 == positive).map(|row| row.2).sum::<f64>()
         };
-        Ranking(ties.map(|tie| Step { score: tie[0].0, positive: sum(tie, true), negative: sum(tie, false) }).collect())
+        Ranking(ties.map(|tie| Step { positive: sum(tie, true), negative: sum(tie, false) }).collect())
     }
 
     /// The area under the ROC curve: positives above negatives, ties counting half.
     pub fn area(&self) -> f64 {
         let (mut above, mut negatives, mut pairs) = (0.0, 0.0, 0.0);
-        for Step { positive, negative, .. } in &self.0 {
+        for Step { positive, negative } in &self.0 {
             pairs += negative * (above + positive / 2.0);
             above += positive;
             negatives += negative;
@@ -256,7 +255,7 @@ impl Ranking {
     /// The sum of the precision at every score times the recall gained there.
     fn average_precision(&self) -> f64 {
         let (mut positives, mut all, mut sum) = (0.0, 0.0, 0.0);
-        for Step { positive, negative, .. } in &self.0 {
+        for Step { positive, negative } in &self.0 {
             positives += positive;
             all += positive + negative;
             if *positive > 0.0 {

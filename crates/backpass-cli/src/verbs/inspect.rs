@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use backpass::graph::Graph;
-use backpass::ops::Category;
-use backpass::text::expression;
-use backpass_tabular::{Coefficient, ColumnSchema, Kind, LinearMap, Manifest, Model};
+use backpass_tabular::{Coefficient, LinearMap, Manifest, Model};
 use serde::Serialize;
 
+use crate::anatomy::{Column, Equation, Layer, columns, layers, shortened};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, row};
@@ -58,33 +56,6 @@ struct Document<'a> {
     model_hash: String,
 }
 
-/// A column and what becomes of it.
-#[derive(Serialize)]
-struct Column<'a> {
-    name: &'a str,
-    kind: &'static str,
-    encoding: String,
-    features: usize,
-}
-
-/// A group of parameters: those of one scope of the network.
-#[derive(Serialize)]
-struct Layer {
-    name: String,
-    inputs: usize,
-    outputs: usize,
-    activation: &'static str,
-    parameters: usize,
-}
-
-/// What a layer computes.
-#[derive(Serialize)]
-struct Equation {
-    name: String,
-    formula: String,
-    shape: String,
-}
-
 impl Inspect {
     pub fn run(self, _: &Talk) -> Result<(), Failure> {
         let model = Model::load(&self.model)?;
@@ -115,106 +86,6 @@ impl Inspect {
     }
 }
 
-/// What becomes of each column; a derived input counts as one.
-fn columns(model: &Model) -> Vec<Column<'_>> {
-    let of_schema = model.schema.columns.iter().map(|column| {
-        let (encoding, features) = encoding(model, column);
-        Column { name: &column.name, kind: kind(&column.kind), encoding, features }
-    });
-    let derived = model.inputs.derived.iter().map(|(name, expression)| Column {
-        name,
-        kind: "derived",
-        encoding: format!("{expression}, scaled"),
-        features: 1,
-    });
-    of_schema.chain(derived).collect()
-}
-
-/// What becomes of a column in words, and of how many inputs of the network.
-fn encoding(model: &Model, column: &ColumnSchema) -> (String, usize) {
-    let (name, inputs, options) = (&column.name, &model.inputs, &model.manifest.options);
-    if inputs.numbers.contains(name) {
-        return match inputs.features.contains(&format!("{name} is missing")) {
-            true => ("missing cells filled with the median and marked, scaled".to_string(), 2),
-            false if options.scaling.as_deref() == Some("none") => ("as it is".to_string(), 1),
-            false => ("scaled".to_string(), 1),
-        };
-    }
-    if let Some(category) = inputs.categories.iter().find(|c| c.name == *name) {
-        let special = [(category.other, "all others"), (category.missing, "missing")];
-        let special = special.into_iter().filter(|(there, _)| *there).map(|(_, name)| name);
-        let levels: Vec<&str> = category.levels.iter().map(String::as_str).chain(special).collect();
-        return match levels[..] {
-            [first, second] => (format!("-1 for {first}, +1 for {second}"), 1),
-            _ => (format!("one input each for {}", shortened(&levels)), levels.len()),
-        };
-    }
-    let is_group = options.split.as_deref().and_then(|how| how.strip_prefix("group=")) == Some(name);
-    let use_of = match name {
-        _ if *name == model.target.name => "the target".to_string(),
-        _ if options.weight.as_ref() == Some(name) => "how much each row counts".to_string(),
-        _ if is_group => "the groups of the split".to_string(),
-        _ => format!("set aside: {}", column.reason),
-    };
-    (use_of, 0)
-}
-
-fn kind(kind: &Kind) -> &'static str {
-    let words = kind.describe();
-    words.strip_prefix("a ").or(words.strip_prefix("an ")).unwrap_or(words)
-}
-
-/// A list that ends early if it is long.
-fn shortened(names: &[&str]) -> String {
-    match names {
-        [first @ .., _, _] if first.len() > 8 => format!("{}, … ({} in all)", names[..8].join(", "), names.len()),
-        _ => names.join(", "),
-    }
-}
-
-/// The layers with the equations of the network and its head.
-fn layers(model: &Model) -> (Vec<Layer>, Vec<Equation>) {
-    let mut graph = model.network.graph.clone();
-    let (mut layers, mut ends) = (Vec::new(), Vec::new());
-    let mut scopes: Vec<_> = graph.parameters().map(|id| graph.node(id).scope).collect();
-    scopes.dedup();
-    for scope in scopes {
-        let ids: Vec<_> = graph.ids().filter(|&id| graph.node(id).scope == scope).collect();
-        let parameters = graph.parameters().filter(|id| ids.contains(id));
-        let sizes: Vec<Vec<usize>> = parameters.map(|id| graph.shape(id).resolve(0)).collect();
-        let Some(&end) = ids.last() else { continue };
-        let info = graph.node(end).op.info();
-        let name = match graph.scope_path(scope) {
-            path if path.is_empty() => "network".to_string(),
-            path => path,
-        };
-        layers.push(Layer {
-            name: name.clone(),
-            inputs: sizes.iter().find(|s| s.len() == 2).map_or(0, |s| s[0]),
-            outputs: graph.shape(end).extent().fixed,
-            activation: if info.category == Category::Activation { info.name } else { "identity" },
-            parameters: sizes.iter().map(|s| s.iter().product::<usize>()).sum(),
-        });
-        ends.push((name, end));
-    }
-    // A name stands for the whole layer in the equation of the next one.
-    for (name, end) in &ends {
-        graph.set_name(*end, name);
-    }
-    let equation = |graph: &Graph, name: String, id| {
-        let (formula, shape) = (expression(graph, id, DEPTH), graph.shape(id).to_string());
-        Equation { name, formula, shape }
-    };
-    let mut equations: Vec<Equation> = ends.into_iter().map(|(name, end)| equation(&graph, name, end)).collect();
-    equations.extend(graph.outputs().iter().map(|(name, id)| Equation {
-        name: name.clone(),
-        formula: graph.name(*id).to_string(),
-        shape: graph.shape(*id).to_string(),
-    }));
-    equations.extend(model.head.outputs().iter().map(|(name, id)| equation(&model.head, name.clone(), *id)));
-    (layers, equations)
-}
-
 /// The fitted numbers of a formula with their standard errors.
 pub fn coefficients_table(list: &[Coefficient]) -> String {
     let mut rows = vec![row("parameter", ["value", "standard error"])];
@@ -242,9 +113,6 @@ fn linear_map_text(map: &LinearMap) -> String {
         output::number(map.largest_output),
     )
 }
-
-/// How deep formulas go.
-const DEPTH: usize = 12;
 
 /// Longer runs of columns that are treated alike are one line for people.
 const MOST_ALIKE: usize = 8;

@@ -29,6 +29,8 @@ verbs! {
     train::Train,
     cv::Cv,
     evaluate::Evaluate,
+    report::Report,
+    compare::Compare,
     predict::Predict,
     inspect::Inspect,
     explain::Explain,

@@ -1,6 +1,6 @@
 //! `backpass train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backpass::init::Init;
@@ -11,7 +11,7 @@ use backpass::optim::schedule::Schedule;
 use backpass::spec::Choice;
 use backpass::train::{Event, StopReason};
 use backpass_tabular::metrics::METRICS;
-use backpass_tabular::{FitOptions, Fitted, Metrics, Summary, Table, Watcher, check_writable, prepare};
+use backpass_tabular::{FitOptions, Fitted, Metrics, Model, Summary, Table, Watcher, check_writable, prepare};
 
 use crate::config::Config;
 use crate::demand::Demand;
@@ -20,6 +20,7 @@ use crate::output::{self, Talk};
 use crate::profile::{Profile, ProfileRecord};
 use crate::progress::{Events, Progress};
 use crate::reading::Reading;
+use crate::report::{Report, Rows};
 use crate::signals::Signals;
 use crate::threads::Threads;
 use crate::verbs::inspect::coefficients_table;
@@ -42,6 +43,10 @@ pub struct Train {
     /// Replace the model if it is there already
     #[arg(long)]
     force: bool,
+
+    /// Write a report as one page: how good, what it looks at, how it was made; --force replaces it, too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 
     /// Take options from a TOML file; those of the command line go first
     #[arg(long, value_name = "FILE")]
@@ -77,6 +82,7 @@ pub struct Train {
 const EXAMPLES: &str = "\
 Examples:
   backpass train penguins.csv --target species -o penguins.backpass
+  backpass train penguins.csv --target species -o penguins.backpass --report report.html
   backpass train houses.parquet --target price --hidden 64,64 --epochs 200 -o houses.backpass
   backpass train data.csv --target y --type zip=category --drop id --validation test.csv
   backpass train decay.csv --target y --formula 'a*exp(-b*t) + c' --start b=0.1
@@ -126,6 +132,7 @@ impl Train {
             Some(path) => check_writable(path, self.force)?,
             None => talk.note("the model will not be kept: name a file with -o to keep it"),
         }
+        self.report.as_deref().map_or(Ok(()), |path| check_writable(path, self.force))?;
         talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
         let signals = Signals::default();
         let (fitted, events) = self.fit(&table, &config.options, &signals, &mut profile, talk)?;
@@ -138,7 +145,11 @@ impl Train {
             fitted.model.save(path, self.force)?;
         }
         profile.end();
-        self.report(&fitted, events, &profile, talk)?;
+        self.tell(&fitted, events, &profile, talk)?;
+        if let Some(path) = &self.report {
+            self.report(path, &fitted.model, &table, &config.reading, &profile)?;
+            talk.say(format!("report: {}", path.display()));
+        }
         match (&fitted.report.stop, signals.exit()) {
             (StopReason::Interrupted, Some(exit)) => Err(Failure::silent(exit)),
             _ => Demand::check(&self.require, judged(&fitted)),
@@ -189,8 +200,29 @@ impl Train {
         Ok((fitted?, events))
     }
 
+    /// Writes the report on the rows that training held out, or else on what there is.
+    fn report(
+        &self,
+        path: &Path,
+        model: &Model,
+        table: &Table,
+        reading: &Reading,
+        profile: &Profile,
+    ) -> Result<(), Failure> {
+        let apart = model.manifest.options.validation.as_deref();
+        // Neither a share nor none is the name of a table.
+        let apart = apart.filter(|text| *text != "none" && text.parse::<f64>().is_err());
+        let apart = apart.map(|file| reading.table(Path::new(file))).transpose()?;
+        let (table, rows) = match &apart {
+            Some(table) => (table, Rows::validated(table)),
+            None => (table, Rows::of([model], table, false)?),
+        };
+        let threads = self.threads.count();
+        Report { model, table, rows: &rows, stages: Some(profile), threads }.write(path, self.force)
+    }
+
     /// Results to standard output, the rest beside it.
-    fn report(&self, fitted: &Fitted, events: Option<Events>, profile: &Profile, talk: &Talk) -> Result<(), Failure> {
+    fn tell(&self, fitted: &Fitted, events: Option<Events>, profile: &Profile, talk: &Talk) -> Result<(), Failure> {
         let report = &fitted.report;
         talk.say(format!("stopped: {}", report.stop));
         let mut of: Vec<(&str, &Metrics)> = vec![("training", &fitted.train_metrics)];

@@ -87,7 +87,7 @@ impl ClassCurves {
         let (positives, negatives) = (total(|s| s.positive), total(|s| s.negative));
         let (mut found, mut wrong) = (0.0, 0.0);
         let (mut roc, mut precision_recall) = (vec![(0.0, 0.0)], Vec::new());
-        for Step { positive, negative, .. } in &ranking.0 {
+        for Step { positive, negative } in &ranking.0 {
             found += positive;
             wrong += negative;
             roc.push((wrong / negatives, found / positives));

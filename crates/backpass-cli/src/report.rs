@@ -1,0 +1,44 @@
+//! The report on a model: one page that needs nothing but itself, and no script.
+
+mod charts;
+mod page;
+mod rows;
+mod sections;
+
+use std::path::Path;
+
+use backpass_tabular::{AssessOptions, Model, Table, write_file};
+
+use crate::exit::Failure;
+use crate::profile::Profile;
+
+pub use rows::Rows;
+
+/// What a report is made from.
+pub struct Report<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The rows it is judged by.
+    pub table: &'a Table,
+    /// Which of them.
+    pub rows: &'a Rows,
+    /// The stages of the training, where it has just run: nothing that is stored knows a time.
+    pub stages: Option<&'a Profile>,
+    /// Threads to compute with.
+    pub threads: usize,
+}
+
+impl Report<'_> {
+    /// Assesses the model and writes the page.
+    pub fn write(&self, path: &Path, force: bool) -> Result<(), Failure> {
+        let options = options(self.model, self.threads);
+        let assessment = self.model.assess(self.table, &self.rows.numbers, &options).map_err(Failure::of_table)?;
+        let page = page::page(self, &assessment)?;
+        Ok(write_file(path, page.as_bytes(), force)?)
+    }
+}
+
+/// The seed of a model's training also chooses the rows by which it is judged.
+pub fn options(model: &Model, threads: usize) -> AssessOptions {
+    AssessOptions { threads, seed: model.manifest.options.seed.unwrap_or(0) }
+}

@@ -1,0 +1,164 @@
+//! The charts of a report.
+
+use backpass_draw::plot::{Axis, Chart, Series, Shape, Training, learning_curves};
+use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Model, Numbers};
+
+/// More lines in a chart than these have no colour of their own.
+const MOST_LINES: usize = 8;
+
+/// Losses by epoch, and the metric that was followed.
+pub fn training(model: &Model) -> Vec<Chart> {
+    let (history, kept) = (&model.history, model.manifest.best_epoch);
+    let parts = model.only_in_training();
+    let kept = (kept > 0).then_some(kept);
+    let mut losses = learning_curves(&[Training { name: "", history, kept, only_in_training: &parts }]);
+    losses.title = "Loss by epoch".to_string();
+    let metrics = history.first().map_or(&[][..], |epoch| &epoch.metrics);
+    let followed = metrics.iter().enumerate().map(|(at, (name, _))| {
+        let points: Vec<(f64, f64)> = history.iter().map(|e| (e.epoch as f64, e.metrics[at].1)).collect();
+        let mut chart =
+            Chart::new(format!("Validation {name} by epoch"), Axis::whole("epoch"), Axis::linear(name.as_str()));
+        chart.marks.clone_from(&losses.marks);
+        chart.with(Series::curve("", points))
+    });
+    let followed: Vec<Chart> = followed.collect();
+    std::iter::once(losses).chain(followed).collect()
+}
+
+/// ROC, precision and recall, calibration.
+pub fn classes(found: &Classes, names: &[String]) -> Vec<Chart> {
+    let curves = hardest(&found.curves);
+    let about = match &curves[..] {
+        [one] => format!("Rows of {} against the others.", names[one.class]),
+        _ if curves.len() < found.curves.len() => {
+            format!("Each class against the others; the {MOST_LINES} with the least area of {}.", names.len())
+        }
+        _ => "Each class against the others.".to_string(),
+    };
+    let single = curves.len() == 1;
+    let of = |title: &str, [x, y]: [&str; 2], points: fn(&ClassCurves) -> &Vec<(f64, f64)>| {
+        let mut chart = Chart::new(title, unit(x), unit(y));
+        chart.subtitle.clone_from(&about);
+        for (colour, curve) in curves.iter().enumerate() {
+            let name = if single { "" } else { names[curve.class].as_str() };
+            chart.series.push(Series::curve(name, points(curve).clone()).coloured(colour));
+        }
+        chart
+    };
+    let mut roc = of("ROC curve", ["false positive rate", "true positive rate"], |c| &c.roc);
+    roc.series.insert(0, diagonal(0.0, 1.0));
+    let mut precision = of("Precision and recall", ["recall", "precision"], |c| &c.precision_recall);
+    if let [one] = &curves[..] {
+        let (p, r, _) = found.precision_recall(one.class);
+        for (chart, at) in [(&mut roc, (found.false_positive_rate(one.class), r)), (&mut precision, (r, p))] {
+            chart.subtitle += " The dot is the threshold: 0.5, the more probable class.";
+            chart.series.push(Series::new("", Shape::Dots(vec![at])).coloured(1));
+        }
+    }
+    vec![roc, precision, calibration(found, names)]
+}
+
+/// Those of the curves with the least area, as many as have a colour, in the order of the classes.
+fn hardest(curves: &[ClassCurves]) -> Vec<&ClassCurves> {
+    let mut chosen: Vec<&ClassCurves> = curves.iter().collect();
+    chosen.sort_by(|a, b| a.area.total_cmp(&b.area));
+    chosen.truncate(MOST_LINES);
+    chosen.sort_by_key(|curve| curve.class);
+    chosen
+}
+
+/// Predicted probabilities beside what happened.
+fn calibration(found: &Classes, names: &[String]) -> Chart {
+    let of = match names {
+        [_, second] => format!("probability of {second}"),
+        _ => "probability of the predicted class".to_string(),
+    };
+    let mut chart = Chart::new("Calibration", unit(&format!("predicted {of}")), unit("share of rows where it is so"));
+    chart.subtitle = "On the diagonal probabilities are what they say. Lines are 95 % intervals.".to_string();
+    chart.series.push(diagonal(0.0, 1.0));
+    for bin in &found.calibration {
+        let (low, high) = bin.bounds;
+        chart.series.push(Series::curve("", vec![(bin.predicted, low), (bin.predicted, high)]).coloured(0));
+    }
+    let points: Vec<(f64, f64)> = found.calibration.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+    chart.with(Series::new("", Shape::Dots(points)).coloured(0))
+}
+
+/// Predictions against the truth, errors against predictions, and how often which error occurs.
+pub fn numbers(found: &Numbers, target: &str, rows: usize) -> Vec<Chart> {
+    let drawn = found.points.len();
+    let some = if drawn < rows { format!("{drawn} of {rows} rows, drawn by chance.") } else { String::new() };
+    let (low, high) = found.points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (truth, predicted)| {
+        (low.min(*truth).min(*predicted), high.max(*truth).max(*predicted))
+    });
+    let mut against =
+        Chart::new("Predicted against true", Axis::linear(format!("true {target}")), Axis::linear("predicted"))
+            .with(diagonal(low, high))
+            .with(Series::points("", found.points.clone()).coloured(0));
+    against.subtitle.clone_from(&some);
+    let errors: Vec<(f64, f64)> = found.points.iter().map(|(truth, predicted)| (*predicted, predicted - truth)).collect();
+    let mut residuals =
+        Chart::new("Errors", Axis::linear(format!("predicted {target}")), Axis::linear("predicted less true"))
+            .with(Series::dashed("", vec![(low, 0.0), (high, 0.0)]).in_ink())
+            .with(Series::points("", errors).coloured(0));
+    residuals.subtitle = some;
+    let steps = found.histogram.iter().flat_map(|&(from, to, rows)| [(from, 0.0, rows as f64), (to, 0.0, rows as f64)]);
+    let mut histogram = Chart::new("How often which error", Axis::linear("predicted less true"), Axis::linear("rows"))
+        .with(Series::new("", Shape::Band { edges: steps.collect(), strength: 0.6 }).coloured(0));
+    if found.beyond > 0 {
+        histogram.subtitle = format!("{} of {rows} rows lie beyond the ends.", found.beyond);
+    }
+    vec![against, residuals, histogram]
+}
+
+/// The mean prediction along each column of numbers.
+pub fn dependence(model: &Model, assessment: &Assessment) -> Vec<Chart> {
+    assessment.dependence.iter().filter_map(|dependence| along(model, dependence)).collect()
+}
+
+fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
+    let Along::Numbers(points) = &dependence.along else { return None };
+    let is_date = model.schema.column(&dependence.column).is_ok_and(|c| matches!(c.kind, backpass_tabular::Kind::Date { .. }));
+    let unit = if is_date { " (days since 1 January 1970)" } else { "" };
+    let x = Axis::linear(format!("{}{unit}", dependence.column));
+    let chart = Chart::new(dependence.column.clone(), x, Axis::linear(mean_of(model)));
+    let names = model.target.task.classes();
+    let lines = varying(dependence).into_iter().enumerate().map(|(colour, series)| {
+        let name = if names.len() > 2 { names[series].as_str() } else { "" };
+        let points: Vec<(f64, f64)> = points.iter().copied().zip(dependence.means[series].iter().copied()).collect();
+        Series::curve(name, points).coloured(colour)
+    });
+    Some(lines.fold(chart, Chart::with))
+}
+
+/// What the numbers of a dependence are.
+pub fn mean_of(model: &Model) -> String {
+    match model.target.task.classes() {
+        [] => format!("mean predicted {}", model.target.name),
+        [_, second] => format!("mean probability of {second}"),
+        _ => "mean probability".to_string(),
+    }
+}
+
+/// The series of a dependence that vary most, as many as have a colour, in their order.
+pub fn varying(dependence: &Dependence) -> Vec<usize> {
+    let range = |series: &usize| {
+        let values = &dependence.means[*series];
+        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        high - low
+    };
+    let mut chosen: Vec<usize> = (0..dependence.means.len()).collect();
+    chosen.sort_by(|a, b| range(b).total_cmp(&range(a)));
+    chosen.truncate(MOST_LINES);
+    chosen.sort_unstable();
+    chosen
+}
+
+/// An axis from 0 to 1.
+fn unit(label: &str) -> Axis {
+    Axis::linear(label).within(0.0, 1.0)
+}
+
+fn diagonal(low: f64, high: f64) -> Series {
+    Series::dashed("", vec![(low, low), (high, high)]).in_ink()
+}

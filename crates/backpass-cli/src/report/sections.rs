@@ -1,0 +1,350 @@
+//! The sections of a report.
+
+use backpass::explain::{Folding, NeuronOptions, Source, neurons, structure};
+use backpass::view::{Level, View};
+use backpass_draw::svg::{SvgOptions, svg};
+use backpass_draw::{Theme, number};
+use backpass_tabular::metrics::metric_named;
+use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Judged, Model, Numbers};
+use maud::{Markup, PreEscaped, html};
+
+use super::page::{bar, charts, percent, set, table};
+use super::{Report, charts};
+use crate::anatomy::{columns, layers};
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::profile::duration;
+
+/// A larger confusion matrix nobody would read.
+const MOST_CLASSES: usize = 20;
+/// Longer tables are folded or cut.
+const MOST_ROWS: usize = 100;
+const MOST_BARS: usize = 30;
+/// Neurons drawn of a layer.
+const UNITS: usize = 8;
+/// A picture of more nodes is drawn with less detail.
+const MOST_NODES: usize = 80;
+
+/// Id, title and body of a section.
+type Section = (&'static str, &'static str, Markup);
+
+/// All sections in their order.
+pub fn all(report: &Report<'_>, assessment: &Assessment) -> Result<Vec<Section>, Failure> {
+    let Report { model, .. } = *report;
+    let mut sections = vec![
+        ("quality", "How good it is", quality(report, assessment)?),
+        ("columns", "What it looks at", looks_at(model, assessment)?),
+        ("worst", "Where it is most wrong", worst(model, assessment)),
+        ("training", "Training", training(report)?),
+        ("data", "What was read and decided", data(model)),
+        ("network", "The network", network(model)?),
+        ("again", "To do it again", again(model)?),
+    ];
+    sections.retain(|(.., body)| !body.0.is_empty());
+    Ok(sections)
+}
+
+/// The most important in a few sentences.
+pub fn summary(report: &Report<'_>, assessment: &Assessment) -> Markup {
+    let model = report.model;
+    let first = assessment.metrics.first();
+    let classes = model.target.task.classes();
+    html! {
+        p.lead {
+            @match classes.len() {
+                0 => { "A network that predicts the number " strong { (model.target.name) } },
+                n => { "A network that tells the " (n) " classes of " strong { (model.target.name) } " apart" },
+            }
+            @if let Some(Judged { name, value, interval }) = first {
+                ": " (name) " " strong { (set(*value)) }
+                @if let Some(i) = interval { ", with 95 % certainty between " (set(i.low)) " and " (set(i.high)) }
+            }
+            "."
+        }
+        p { "Judged by " (assessment.rows) " " (report.rows.are) "." }
+        @if let Some(caution) = report.rows.caution { p.caution { (caution) } }
+    }
+}
+
+fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failure> {
+    let (model, rows) = (report.model, assessment.rows);
+    let bound = |bound: Option<f64>| bound.map_or("not defined".to_string(), set);
+    let of = |judged: &Judged| {
+        let meaning = metric_named(judged.name).map_or("", |metric| metric.summary);
+        let (low, high) = (judged.interval.map(|i| i.low), judged.interval.map(|i| i.high));
+        [judged.name.to_string(), set(judged.value), bound(low), bound(high), meaning.to_string()]
+    };
+    let left_out = (assessment.left_out > 0)
+        .then(|| format!("rows without a target that are left out: {}", assessment.left_out));
+    let notes: Vec<String> =
+        assessment.surprises.notes().into_iter().chain(assessment.notes.clone()).chain(left_out).collect();
+    let details = match &assessment.details {
+        Details::Classes(found) => of_classes(found, model.target.task.classes())?,
+        Details::Numbers(found) => of_numbers(found, &model.target.name, rows)?,
+    };
+    Ok(html! {
+        div.wide {
+            table {
+                thead { tr { th { "metric" } th.number { "value" } th.number { "from" } th.number { "to" } th { "what it is" } } }
+                tbody {
+                    @for [name, value, low, high, meaning] in assessment.metrics.iter().map(of) {
+                        tr {
+                            th scope="row" { (name) }
+                            td.number { strong { (value) } }
+                            td.number { (low) }
+                            td.number { (high) }
+                            td.quiet { (meaning) }
+                        }
+                    }
+                }
+            }
+        }
+        p.quiet {
+            "From and to: where 95 % of the values lie when the rows are drawn anew, with replacement, "
+            (assessment.resamples) " times (percentile bootstrap). They say how far chance in these rows reaches, not how "
+            "another training would turn out."
+        }
+        @if !notes.is_empty() { ul { @for note in &notes { li { (note) } } } }
+        (details)
+    })
+}
+
+fn of_classes(found: &Classes, names: &[String]) -> Result<Markup, Failure> {
+    let area = |class: usize| found.curves.iter().find(|curve| curve.class == class).map(|curve| curve.area);
+    let rows = (0..names.len()).take(MOST_ROWS).map(|class| {
+        let (precision, recall, actual) = found.precision_recall(class);
+        let f1 = 2.0 * precision * recall / (precision + recall);
+        let area = area(class).map_or(String::new(), set);
+        vec![names[class].clone(), actual.to_string(), set(precision), set(recall), set(f1), area]
+    });
+    let per_class = table(&["class", "rows", "precision", "recall", "f1", "roc_auc"], 1, rows);
+    Ok(html! {
+        h3 { "Confusion matrix" }
+        @if names.len() > MOST_CLASSES {
+            p.quiet { (names.len()) " classes are too many for a matrix; " code { "backpass evaluate --json" } " prints it." }
+        } @else {
+            (confusion(found, names))
+        }
+        h3 { "Class by class" }
+        (per_class)
+        @if names.len() > MOST_ROWS { p.quiet { "The first " (MOST_ROWS) " of " (names.len()) " classes." } }
+        h3 { "Over all thresholds" }
+        (charts(&charts::classes(found, names))?)
+    })
+}
+
+/// Actual classes downwards, predicted ones to the right; the stronger the ground, the larger the share of the actual class.
+fn confusion(found: &Classes, names: &[String]) -> Markup {
+    let ground = |count: f64, row: &[f64]| {
+        let share = (55.0 * count / row.iter().sum::<f64>().max(1.0)).round();
+        format!("background:color-mix(in srgb,var(--forward) {share}%,var(--page))")
+    };
+    html! {
+        div.wide {
+            table.confusion {
+                thead { tr { th { "actual \\ predicted" } @for name in names { th.number scope="col" { (name) } } } }
+                tbody {
+                    @for (name, row) in names.iter().zip(&found.confusion) {
+                        tr {
+                            th scope="row" { (name) }
+                            @for count in row { td style=(ground(*count, row)) { (count) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn of_numbers(found: &Numbers, target: &str, rows: usize) -> Result<Markup, Failure> {
+    let [half, ninety, almost] = found.absolute.map(set);
+    Ok(html! {
+        h3 { "Errors" }
+        p {
+            "Half of the predictions are at most " strong { (half) } " off, 90 % at most " (ninety) ", 99 % at most " (almost)
+            ". The mean of prediction less truth is " (set(found.bias)) "."
+        }
+        (charts(&charts::numbers(found, target, rows))?)
+    })
+}
+
+fn looks_at(model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
+    let longest = assessment.importance.iter().map(|i| i.mean.abs()).filter(|m| m.is_finite()).fold(0.0, f64::max);
+    let (rows, repeats) = assessment.permuted;
+    let all = assessment.importance.len();
+    let levels = assessment.dependence.iter().filter_map(|dependence| of_levels(model, dependence));
+    Ok(html! {
+        h3 { "Permutation importance" }
+        p.quiet {
+            "By how much " (assessment.error) " grows when the cells of a column are shuffled among " (rows)
+            @if rows < assessment.rows { " rows, drawn by chance," } @else { " rows," }
+            " as the mean of " (repeats) @if repeats == 1 { " permutation. " } @else { " permutations. " }
+            "Columns that say the same share their importance. It is the model's, not nature's."
+        }
+        div.wide {
+            table {
+                thead { tr { th { "column" } th {} th.number { "mean" } @if repeats > 1 { th.number { "± standard deviation" } } } }
+                tbody {
+                    @for importance in assessment.importance.iter().take(MOST_BARS) {
+                        tr {
+                            th scope="row" { (importance.column) }
+                            (bar(importance.mean, longest))
+                            td.number { (set(importance.mean)) }
+                            @if repeats > 1 { td.number { (set(importance.deviation)) } }
+                        }
+                    }
+                }
+            }
+        }
+        @if all > MOST_BARS { p.quiet { "The " (MOST_BARS) " most important of " (all) " columns." } }
+        h3 { "Partial dependence" }
+        p.quiet {
+            "What the model predicts in the mean when all of " (assessment.averaged) " rows"
+            @if assessment.averaged < assessment.rows { ", drawn by chance," }
+            " have the same value in one column, for the most important columns. Of numbers the outermost 2 % of the rows at "
+            "either end are left out."
+        }
+        (charts(&charts::dependence(model, assessment))?)
+        @for levels in levels { (levels) }
+    })
+}
+
+/// The mean prediction for each level of a category.
+fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
+    let Along::Levels(levels) = &dependence.along else { return None };
+    let classes = model.target.task.classes();
+    let shown = charts::varying(dependence);
+    let finite = dependence.means.iter().flatten().filter(|v| v.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    // Bars of probabilities begin at 0; those of numbers a little below the least, since 0 may be far away.
+    let base = if classes.is_empty() { low - 0.1 * (high - low) } else { 0.0 };
+    let single = shown.len() == 1;
+    Some(html! {
+        h3 { (dependence.column) ": " (charts::mean_of(model)) }
+        div.wide {
+            table {
+                @if !single {
+                    thead { tr { th { (dependence.column) } @for &class in &shown { th.number scope="col" { (classes[class]) } } } }
+                }
+                tbody {
+                    @for (at, level) in levels.iter().enumerate() {
+                        tr {
+                            th scope="row" { (level) }
+                            @if single { (bar(dependence.means[0][at] - base, high - base)) }
+                            @for &series in &shown { td.number { (set(dependence.means[series][at])) } }
+                        }
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn worst(model: &Model, assessment: &Assessment) -> Markup {
+    let is_number = model.target.task.classes().is_empty();
+    let wrong = if is_number { "prediction less truth" } else { "probability of the actual class" };
+    let heads: Vec<String> = ["row", "actual", "predicted"].map(String::from).into();
+    let heads: Vec<String> = heads.into_iter().chain(assessment.shown.clone()).chain([wrong.to_string()]).collect();
+    let rows = assessment.worst.iter().map(|row| {
+        let predicted = if is_number { row.predicted.parse().map_or(row.predicted.clone(), set) } else { row.predicted.clone() };
+        let start = [row.place.clone(), row.actual.clone(), predicted];
+        start.into_iter().chain(row.cells.clone()).chain([set(row.wrong)]).collect()
+    });
+    html! {
+        p.quiet { "Look at these rows first: mistakes in the data gather here. Shown are the most important columns." }
+        (table(&heads, heads.len() - 1, rows))
+    }
+}
+
+fn training(report: &Report<'_>) -> Result<Markup, Failure> {
+    let manifest = &report.model.manifest;
+    let bag = manifest.options.bag.unwrap_or(1);
+    let stages: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.stages()).collect();
+    let all: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
+    let rows = stages.iter().map(|(stage, seconds)| vec![(*stage).to_string(), duration(*seconds), percent(seconds / all)]);
+    Ok(html! {
+        p {
+            "Stopped: " (manifest.stop) ". "
+            @if bag > 1 {
+                "The curves are the means of " (bag) " networks; each kept its own best epoch."
+            } @else {
+                "Kept: epoch " (manifest.best_epoch) " of " (report.model.history.len()) "."
+            }
+        }
+        (charts(&charts::training(report.model))?)
+        @if !stages.is_empty() {
+            h3 { "Where the time went" }
+            (table(&["stage", "time", "share"], 1, rows))
+        }
+    })
+}
+
+fn data(model: &Model) -> Markup {
+    let all = columns(model);
+    let schema = |name: &str| model.schema.column(name).ok();
+    let rows = all.iter().take(MOST_ROWS).map(|column| {
+        let known = schema(column.name);
+        let of = |value: &dyn Fn(&backpass_tabular::ColumnSchema) -> String| known.map_or(String::new(), value);
+        let kind = column.kind.to_string();
+        let start = [column.name.to_string(), kind, of(&|c| c.reason.clone()), column.encoding.clone()];
+        let numbers = [of(&|c| c.missing.to_string()), of(&|c| c.distinct.to_string()), column.features.to_string()];
+        start.into_iter().chain(numbers).collect()
+    });
+    let heads = ["column", "kind", "because", "becomes", "missing", "distinct", "inputs"];
+    html! {
+        ul { @for decision in &model.manifest.decisions { li { (decision) } } }
+        h3 { "Columns" }
+        (table(&heads, 4, rows))
+        @if all.len() > MOST_ROWS { p.quiet { "The first " (MOST_ROWS) " of " (all.len()) " columns." } }
+    }
+}
+
+fn network(model: &Model) -> Result<Markup, Failure> {
+    let view = View { title: String::new(), ..view(model)? };
+    let (found, equations) = layers(model);
+    let rows = found.iter().map(|layer| {
+        let shape = format!("{} → {}", layer.inputs, layer.outputs);
+        vec![layer.name.clone(), layer.activation.to_string(), shape, layer.parameters.to_string()]
+    });
+    // The page chooses between light and dark, not the picture in it.
+    let picture = svg(&view, &SvgOptions { theme: Theme::Light, ..SvgOptions::default() });
+    Ok(html! {
+        p { (model.network.parameter_count()) " parameters." }
+        figure.network tabindex="0" aria-label="Picture of the network" { (PreEscaped(picture)) }
+        (table(&["layer", "activation", "shape", "parameters"], 2, rows))
+        details {
+            summary { "Equations" }
+            pre { @for equation in &equations { (equation.name) " = " (number::typeset(&equation.formula)) "\n" } }
+        }
+    })
+}
+
+/// Neuron by neuron where the network is made of plain layers, else layer by layer, else as a whole.
+fn view(model: &Model) -> Result<View, Failure> {
+    let (inputs, outputs) = (model.input_names(), model.output_names());
+    let options = NeuronOptions { units: UNITS, inputs: &inputs, outputs: &outputs, ..NeuronOptions::default() };
+    if let Ok(view) = neurons(Source::Graph(&model.network.graph, Some(&model.network.weights)), &options) {
+        return Ok(view);
+    }
+    let graph = model.graph(None)?;
+    let by_layer = structure(&graph, &Folding::at(Level::Layer));
+    Ok(if by_layer.nodes.len() > MOST_NODES { structure(&graph, &Folding::at(Level::Network)) } else { by_layer })
+}
+
+fn again(model: &Model) -> Result<Markup, Failure> {
+    let manifest = &model.manifest;
+    let config = Config { options: manifest.options.clone(), ..Config::default() }.to_toml()?;
+    let facts = [
+        ("program", format!("backpass {}", manifest.version)),
+        ("data", manifest.data.clone()),
+        ("rows trained on", manifest.rows.0.to_string()),
+        ("rows validated on", manifest.rows.1.to_string()),
+        ("SHA-256 of the model", model.hash()),
+    ];
+    Ok(html! {
+        div.wide { table { tbody { @for (name, value) in &facts { tr { th scope="row" { (name) } td { (value) } } } } } }
+        p { "With these options in a file " code { "run.toml" } ", this command makes the same model again, bit for bit on the same kind of machine:" }
+        pre { "backpass train " (manifest.data) " --config run.toml -o again.backpass" }
+        pre { (config) }
+    })
+}

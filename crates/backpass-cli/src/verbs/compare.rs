@@ -1,0 +1,112 @@
+//! `backpass compare`.
+
+use std::path::{Path, PathBuf};
+
+use backpass_tabular::{Comparison, Contestant, Difference, Interval, Model, compare};
+use serde::Serialize;
+
+use crate::exit::Failure;
+use crate::output::{self, Talk, number, row};
+use crate::reading::Reading;
+use crate::report::{Rows, options};
+use crate::threads::Threads;
+
+/// Judge models beside each other on the same rows
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Compare {
+    /// Two or more models written by train, then the data; the others are compared with the first
+    #[arg(value_name = "MODEL MODEL... DATA", required = true, num_args = 3..)]
+    files: Vec<PathBuf>,
+
+    /// Judge by all rows, even those that a model has learnt from; by default of its own table those held out
+    #[arg(long)]
+    all_rows: bool,
+
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    threads: Threads,
+
+    #[command(flatten)]
+    reading: Reading,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backpass compare linear.backpass small.backpass large.backpass test.csv
+  backpass compare old.backpass new.backpass test.csv --json | jq '.differences[] | select(.better)'";
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    task: &'static str,
+    target: &'a str,
+    judged_by: &'a str,
+    caution: Option<&'static str>,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+}
+
+impl Compare {
+    pub fn run(self, talk: &Talk) -> Result<(), Failure> {
+        let Some((data, files)) = self.files.split_last() else { return Err(Failure::usage("there is nothing to compare")) };
+        let load = |path: &PathBuf| Ok((name(path, files), Model::load(path)?));
+        let models: Vec<(String, Model)> = files.iter().map(load).collect::<Result<_, Failure>>()?;
+        let table = self.reading.table(data)?;
+        let rows = Rows::of(models.iter().map(|(_, model)| model), &table, self.all_rows)?;
+        let first = &models[0].1;
+        let options = options(first, self.threads.count());
+        let comparison = compare(&models, &table, &rows.numbers, &options).map_err(Failure::of_table)?;
+        if self.json {
+            let (task, target) = (first.target.task.name(), first.target.name.as_str());
+            let (judged_by, caution) = (rows.are.as_str(), rows.caution);
+            let schema = "backpass.compare/1";
+            return output::json(&Document { schema, task, target, judged_by, caution, comparison: &comparison });
+        }
+        talk.say(format!("{} {}", comparison.rows, rows.are));
+        rows.caution.into_iter().for_each(|caution| talk.note(caution));
+        output::print(text(&comparison))
+    }
+}
+
+/// The name of the file, or its whole path where two models have the same name.
+fn name(path: &Path, all: &[PathBuf]) -> String {
+    let twins = all.iter().filter(|other| other.file_stem() == path.file_stem()).count();
+    let short = path.file_stem().filter(|_| twins == 1);
+    short.map_or_else(|| path.display().to_string(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The metrics of every model, then what differs.
+fn text(comparison: &Comparison) -> String {
+    let Comparison { models, differences, resamples, .. } = comparison;
+    let metric = |at: usize| {
+        let of = |model: &Contestant| number(model.metrics[at].value);
+        row(models[0].metrics[at].name, models.iter().map(of))
+    };
+    let mut table = vec![row("", models.iter().map(|model| &model.name))];
+    table.extend((0..models[0].metrics.len()).map(metric));
+    table.push(row("parameters", models.iter().map(|model| model.parameters)));
+    let mut text = output::columns(&table, 1);
+    let base = &models[0].name;
+    for differing in differences.chunk_by(|a, b| a.model == b.model) {
+        text += &format!("\n{} less {base}, with 95 % intervals from {resamples} resamples\n", differing[0].model);
+        let mut table = vec![row("", ["difference", "from", "to", ""])];
+        table.extend(differing.iter().map(difference));
+        text += &output::columns(&table, 1);
+    }
+    text
+}
+
+fn difference(of: &Difference) -> Vec<String> {
+    let bound = |bound: fn(&Interval) -> f64| of.interval.as_ref().map_or("not defined".to_string(), |i| number(bound(i)));
+    let verdict = match of.better {
+        Some(true) => "better",
+        Some(false) => "worse",
+        None => "not clear",
+    };
+    row(of.metric, [number(of.value), bound(|i| i.low), bound(|i| i.high), verdict.to_string()])
+}
