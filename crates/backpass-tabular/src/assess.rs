@@ -187,6 +187,12 @@ impl<'a> Outcome<'a> {
     }
 }
 
+/// What resampling cannot say: the rule of three (Hanley and Lippman-Hand 1983).
+fn no_mistake(rows: usize) -> String {
+    let most = 100.0 * (3.0 / rows as f64).min(1.0);
+    format!("there is no mistake in {rows} rows, so resampling cannot say how many to expect: up to {most:.1} % with 95 % confidence")
+}
+
 /// The metrics of all rows with the intervals of those of resampled ones.
 fn judged(metrics: &Metrics, resampled: &[Vec<f64>]) -> Vec<Judged> {
     let interval = |at: usize| Interval::of(resampled.iter().filter_map(|values| values.get(at)).copied());
@@ -240,11 +246,12 @@ impl Model {
         let averaged = sample(rows.len(), AVERAGED, options.seed);
         let mut probe = self.probe(chosen, &averaged, options.threads)?;
         let dependence = shown.iter().map(|name| probe.dependence(name, classes)).collect::<Result<Vec<_>, _>>()?;
+        let unsure = metrics.get("accuracy").filter(|share| *share == 1.0).map(|_| no_mistake(rows.len()));
         Ok(Assessment {
             rows: rows.len(),
             left_out,
             metrics: judged(&metrics, &resampled),
-            notes: metrics.notes,
+            notes: metrics.notes.into_iter().chain(unsure).collect(),
             resamples: resampled.len(),
             details,
             error,

@@ -6,11 +6,15 @@ use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Mode
 /// More lines in a chart than these have no colour of their own.
 const MOST_LINES: usize = 8;
 
+/// Fewer values of a column are single ones: each has a marker.
+const FEW: usize = 13;
+
 /// Losses by epoch, and the metric that was followed.
 pub fn training(model: &Model) -> Vec<Chart> {
     let (history, kept) = (&model.history, model.manifest.best_epoch);
     let parts = model.only_in_training();
-    let kept = (kept > 0).then_some(kept);
+    // Of several networks each kept an epoch of its own.
+    let kept = (kept > 0 && model.manifest.options.bag.unwrap_or(1) < 2).then_some(kept);
     let mut losses = learning_curves(&[Training { name: "", history, kept, only_in_training: &parts }]);
     losses.title = "Loss by epoch".to_string();
     let metrics = history.first().map_or(&[][..], |epoch| &epoch.metrics);
@@ -126,7 +130,8 @@ fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
     let lines = varying(dependence).into_iter().enumerate().map(|(colour, series)| {
         let name = if names.len() > 2 { names[series].as_str() } else { "" };
         let points: Vec<(f64, f64)> = points.iter().copied().zip(dependence.means[series].iter().copied()).collect();
-        Series::curve(name, points).coloured(colour)
+        let series = if points.len() < FEW { Series::line(name, points) } else { Series::curve(name, points) };
+        series.coloured(colour)
     });
     Some(lines.fold(chart, Chart::with))
 }

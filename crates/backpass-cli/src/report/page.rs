@@ -1,6 +1,7 @@
 //! The page: its frame, the order of its sections, and how numbers, tables and charts are set.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use backpass_draw::plot::Chart;
 use backpass_draw::{Theme, html, number};
@@ -19,7 +20,9 @@ const SIZE: (u32, u32) = (380, 300);
 
 /// The whole page.
 pub fn page(report: &Report<'_>, assessment: &Assessment) -> Result<String, Failure> {
-    let title = format!("{} from {}", report.model.target.name, report.model.manifest.data);
+    let data = Path::new(&report.model.manifest.data);
+    let data = data.file_name().map_or(report.model.manifest.data.as_str().into(), |name| name.to_string_lossy());
+    let title = format!("{} from {data}", report.model.target.name);
     let sections = sections::all(report, assessment)?;
     let page = html! {
         (DOCTYPE)
@@ -50,7 +53,14 @@ pub fn page(report: &Report<'_>, assessment: &Assessment) -> Result<String, Fail
             }
         }
     };
-    Ok(page.into_string())
+    Ok(page.into_string().chars().map(harmless).collect())
+}
+
+/// Names may hold anything: what neither HTML nor the order of the text around it would survive is marked as replaced.
+fn harmless(c: char) -> char {
+    let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_broken = c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if reorders || is_broken { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// A number for people.
@@ -71,7 +81,7 @@ pub fn charts(charts: &[Chart]) -> Result<Markup, Failure> {
 }
 
 /// A table that scrolls by itself where the screen is narrow; its first `texts` columns are no numbers.
-pub fn table<H: Display, C: Display>(heads: &[H], texts: usize, rows: impl IntoIterator<Item = Vec<C>>) -> Markup {
+pub fn table<H: Display>(heads: &[H], texts: usize, rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
     let class = |column: usize| (column >= texts).then_some("number");
     html! {
         div.wide {
@@ -79,13 +89,21 @@ pub fn table<H: Display, C: Display>(heads: &[H], texts: usize, rows: impl IntoI
                 thead { tr { @for (at, head) in heads.iter().enumerate() { th scope="col" class=[class(at)] { (head) } } } }
                 tbody {
                     @for row in rows {
-                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at)] { (cell) } } }
+                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at).or(long(cell))] { (cell) } } }
                     }
                 }
             }
         }
     }
 }
+
+/// The class of a text that may take several lines.
+pub fn long(text: &str) -> Option<&'static str> {
+    (text.chars().count() > LONG).then_some("long")
+}
+
+/// Longer texts may take several lines.
+const LONG: usize = 28;
 
 /// A bar as long as its share of the longest one, in another colour below zero.
 pub fn bar(value: f64, longest: f64) -> Markup {

@@ -52,6 +52,6 @@ impl Rows {
     }
 }
 
-const LEARNT: &str = "The network has learnt from these rows: on new ones it will be worse.";
+const LEARNT: &str = "The model has learnt from these rows: on new ones it will be worse.";
 const HELD_OUT: &str =
     "The epoch that was kept did best on these very rows: on rows that played no part at all it may be a little worse.";

@@ -13,6 +13,7 @@ use super::{Report, charts};
 use crate::anatomy::{columns, layers};
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::output::significant;
 use crate::profile::duration;
 
 /// A larger confusion matrix nobody would read.
@@ -52,12 +53,12 @@ pub fn summary(report: &Report<'_>, assessment: &Assessment) -> Markup {
     html! {
         p.lead {
             @match classes.len() {
-                0 => { "A network that predicts the number " strong { (model.target.name) } },
-                n => { "A network that tells the " (n) " classes of " strong { (model.target.name) } " apart" },
+                0 => { "A model that predicts the number " strong { (model.target.name) } },
+                n => { "A model that tells the " (n) " classes of " strong { (model.target.name) } " apart" },
             }
             @if let Some(Judged { name, value, interval }) = first {
                 ": " (name) " " strong { (set(*value)) }
-                @if let Some(i) = interval { ", with 95 % certainty between " (set(i.low)) " and " (set(i.high)) }
+                @if let Some(i) = interval.filter(|i| i.low < i.high) { ", 95 % interval from " (set(i.low)) " to " (set(i.high)) }
             }
             "."
         }
@@ -93,7 +94,7 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
                             td.number { strong { (value) } }
                             td.number { (low) }
                             td.number { (high) }
-                            td.quiet { (meaning) }
+                            td.quiet.long { (meaning) }
                         }
                     }
                 }
@@ -178,12 +179,12 @@ fn looks_at(model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
         p.quiet {
             "By how much " (assessment.error) " grows when the cells of a column are shuffled among " (rows)
             @if rows < assessment.rows { " rows, drawn by chance," } @else { " rows," }
-            " as the mean of " (repeats) @if repeats == 1 { " permutation. " } @else { " permutations. " }
+            " as the mean of " (repeats) @if repeats == 1 { " permutation. " } @else { " permutations, ± their standard deviation. " }
             "Columns that say the same share their importance. It is the model's, not nature's."
         }
         div.wide {
             table {
-                thead { tr { th { "column" } th {} th.number { "mean" } @if repeats > 1 { th.number { "± standard deviation" } } } }
+                thead { tr { th { "column" } th {} th.number { "mean" } @if repeats > 1 { th.number { "±" } } } }
                 tbody {
                     @for importance in assessment.importance.iter().take(MOST_BARS) {
                         tr {
@@ -243,16 +244,16 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
 fn worst(model: &Model, assessment: &Assessment) -> Markup {
     let is_number = model.target.task.classes().is_empty();
     let wrong = if is_number { "prediction less truth" } else { "probability of the actual class" };
-    let heads: Vec<String> = ["row", "actual", "predicted"].map(String::from).into();
-    let heads: Vec<String> = heads.into_iter().chain(assessment.shown.clone()).chain([wrong.to_string()]).collect();
+    let heads = ["row", "actual", "predicted", wrong].into_iter().chain(assessment.shown.iter().map(String::as_str));
+    let heads: Vec<&str> = heads.collect();
     let rows = assessment.worst.iter().map(|row| {
         let predicted = if is_number { row.predicted.parse().map_or(row.predicted.clone(), set) } else { row.predicted.clone() };
-        let start = [row.place.clone(), row.actual.clone(), predicted];
-        start.into_iter().chain(row.cells.clone()).chain([set(row.wrong)]).collect()
+        let start = [row.place.clone(), row.actual.clone(), predicted, set(row.wrong)];
+        start.into_iter().chain(row.cells.clone()).collect()
     });
     html! {
         p.quiet { "Look at these rows first: mistakes in the data gather here. Shown are the most important columns." }
-        (table(&heads, heads.len() - 1, rows))
+        (table(&heads, heads.len(), rows))
     }
 }
 
@@ -293,9 +294,11 @@ fn data(model: &Model) -> Markup {
     let heads = ["column", "kind", "because", "becomes", "missing", "distinct", "inputs"];
     html! {
         ul { @for decision in &model.manifest.decisions { li { (decision) } } }
-        h3 { "Columns" }
-        (table(&heads, 4, rows))
-        @if all.len() > MOST_ROWS { p.quiet { "The first " (MOST_ROWS) " of " (all.len()) " columns." } }
+        details open[all.len() <= MOST_BARS] {
+            summary { "Columns" }
+            (table(&heads, 4, rows))
+            @if all.len() > MOST_ROWS { p.quiet { "The first " (MOST_ROWS) " of " (all.len()) " columns." } }
+        }
     }
 }
 
@@ -306,12 +309,20 @@ fn network(model: &Model) -> Result<Markup, Failure> {
         let shape = format!("{} → {}", layer.inputs, layer.outputs);
         vec![layer.name.clone(), layer.activation.to_string(), shape, layer.parameters.to_string()]
     });
+    let coefficients = model.manifest.coefficients.iter().map(|c| {
+        let error = c.standard_error.map_or("not defined".to_string(), set);
+        vec![c.name.clone(), number::typeset(&significant(c.value, 10)), error]
+    });
     // The page chooses between light and dark, not the picture in it.
     let picture = svg(&view, &SvgOptions { theme: Theme::Light, ..SvgOptions::default() });
     Ok(html! {
         p { (model.network.parameter_count()) " parameters." }
         figure.network tabindex="0" aria-label="Picture of the network" { (PreEscaped(picture)) }
-        (table(&["layer", "activation", "shape", "parameters"], 2, rows))
+        @if model.manifest.coefficients.is_empty() {
+            (table(&["layer", "activation", "shape", "parameters"], 2, rows))
+        } @else {
+            (table(&["parameter", "value", "standard error"], 1, coefficients))
+        }
         details {
             summary { "Equations" }
             pre { @for equation in &equations { (equation.name) " = " (number::typeset(&equation.formula)) "\n" } }

@@ -186,6 +186,10 @@ impl Train {
         }
         let mut progress = Progress::new(*talk, prepared.resolved.epochs.unwrap_or(0));
         let mut events = self.events.then(Events::new);
+        // A profile tells the stages of training apart.
+        if !self.profile {
+            profile.enter("train");
+        }
         let mut observe = |event: Event<'_>| match event {
             Event::Stage(stage) => profile.train(stage),
             Event::Epoch(epoch) => {
