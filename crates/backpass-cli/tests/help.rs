@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use common::Folder;
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 14] = [
     "train",
     "evaluate",
     "predict",
     "inspect",
+    "report",
+    "compare",
     "explain",
     "draw",
     "check",

@@ -168,7 +168,8 @@ impl<'a> Outcome<'a> {
         if width == 2 {
             order.sort_by(|&a, &b| self.values[2 * b + 1].total_cmp(&self.values[2 * a + 1]));
         }
-        let values = order.iter().flat_map(|&row| self.values[row * width..(row + 1) * width].iter().copied()).collect();
+        let values =
+            order.iter().flat_map(|&row| self.values[row * width..(row + 1) * width].iter().copied()).collect();
         let targets = order.iter().map(|&row| self.targets[row]).collect();
         (Outcome::new(self.task, values, targets), order)
     }
@@ -190,7 +191,9 @@ impl<'a> Outcome<'a> {
 /// What resampling cannot say: the rule of three (Hanley and Lippman-Hand 1983).
 fn no_mistake(rows: usize) -> String {
     let most = 100.0 * (3.0 / rows as f64).min(1.0);
-    format!("there is no mistake in {rows} rows, so resampling cannot say how many to expect: up to {most:.1} % with 95 % confidence")
+    format!(
+        "there is no mistake in {rows} rows, so resampling cannot say how many to expect: up to {most:.1} % with 95 % confidence"
+    )
 }
 
 /// The metrics of all rows with the intervals of those of resampled ones.
@@ -237,10 +240,11 @@ impl Model {
         let probed = sample(rows.len(), (affordable / predictions_of_a_row).clamp(PROBED.0, PROBED.1), options.seed);
         let error = if classes == 0 { "rmse" } else { "log_loss" };
         let targets: Vec<f64> = probed.iter().map(|&row| outcome.targets[row as usize]).collect();
-        let importance = self.probe(chosen, &probed, options.threads)?.importance(repeats, options.seed, |predicted| {
-            let metrics = task.metrics(predicted, &targets, |name| name == error)?;
-            Ok(metrics.get(error).unwrap_or(f64::NAN))
-        })?;
+        let importance =
+            self.probe(chosen, &probed, options.threads)?.importance(repeats, options.seed, |predicted| {
+                let metrics = task.metrics(predicted, &targets, |name| name == error)?;
+                Ok(metrics.get(error).unwrap_or(f64::NAN))
+            })?;
 
         let shown: Vec<String> = importance.iter().take(SHOWN).map(|column| column.column.clone()).collect();
         let averaged = sample(rows.len(), AVERAGED, options.seed);
@@ -309,4 +313,32 @@ fn worst(
         Ok(WorstRow { place: place(row).to_string(), actual, predicted, wrong: wrong[row].1, cells })
     };
     order.iter().take(WORST).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What makes resampling fast must not change whose weight is whose.
+    #[test]
+    fn rows_keep_their_weights_when_they_are_ordered() {
+        let task = Task::Binary { classes: vec!["a".into(), "b".into()] };
+        let values = (0..50).flat_map(|row| [1.0 - f64::from(row * 37 % 50) / 50.0, f64::from(row * 37 % 50) / 50.0]);
+        let outcome = Outcome::new(&task, values.collect(), (0..50).map(|row| f64::from(row * 13 % 7 % 2)).collect());
+        let options = AssessOptions { threads: 1, seed: 4 };
+        let plain = bootstrap(50, 1000, 4, 1, |drawn| outcome.metrics(Some(drawn)).unwrap().values);
+        for (found, expected) in outcome.resampled(&options).iter().zip(plain) {
+            for (found, (name, expected)) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-12, "{name}: {found}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_has_no_row_twice() {
+        let rows = sample(1000, 100, 3);
+        assert_eq!(rows.len(), 100);
+        assert!(rows.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(sample(3, 100, 3), [0, 1, 2]);
+    }
 }

@@ -60,8 +60,8 @@ mod write;
 
 pub use cv::{CrossValidation, Fold, Spread, cross_validate};
 pub use assess::{
-    Along, AssessOptions, Assessment, Bin, ClassCurves, Classes, Comparison, Contestant, Dependence, Details, Difference,
-    Importance, Interval, Judged, Numbers, WorstRow, compare,
+    Along, AssessOptions, Assessment, Bin, ClassCurves, Classes, Comparison, Contestant, Dependence, Details,
+    Difference, Importance, Interval, Judged, Numbers, WorstRow, compare,
 };
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};

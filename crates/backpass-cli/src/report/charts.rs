@@ -92,15 +92,17 @@ fn calibration(found: &Classes, names: &[String]) -> Chart {
 pub fn numbers(found: &Numbers, target: &str, rows: usize) -> Vec<Chart> {
     let drawn = found.points.len();
     let some = if drawn < rows { format!("{drawn} of {rows} rows, drawn by chance.") } else { String::new() };
-    let (low, high) = found.points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (truth, predicted)| {
-        (low.min(*truth).min(*predicted), high.max(*truth).max(*predicted))
-    });
+    let (low, high) =
+        found.points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (truth, predicted)| {
+            (low.min(*truth).min(*predicted), high.max(*truth).max(*predicted))
+        });
     let mut against =
         Chart::new("Predicted against true", Axis::linear(format!("true {target}")), Axis::linear("predicted"))
             .with(diagonal(low, high))
             .with(Series::points("", found.points.clone()).coloured(0));
     against.subtitle.clone_from(&some);
-    let errors: Vec<(f64, f64)> = found.points.iter().map(|(truth, predicted)| (*predicted, predicted - truth)).collect();
+    let errors: Vec<(f64, f64)> =
+        found.points.iter().map(|(truth, predicted)| (*predicted, predicted - truth)).collect();
     let mut residuals =
         Chart::new("Errors", Axis::linear(format!("predicted {target}")), Axis::linear("predicted less true"))
             .with(Series::dashed("", vec![(low, 0.0), (high, 0.0)]).in_ink())
@@ -122,7 +124,8 @@ pub fn dependence(model: &Model, assessment: &Assessment) -> Vec<Chart> {
 
 fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
     let Along::Numbers(points) = &dependence.along else { return None };
-    let is_date = model.schema.column(&dependence.column).is_ok_and(|c| matches!(c.kind, backpass_tabular::Kind::Date { .. }));
+    let is_date =
+        model.schema.column(&dependence.column).is_ok_and(|c| matches!(c.kind, backpass_tabular::Kind::Date { .. }));
     let unit = if is_date { " (days since 1 January 1970)" } else { "" };
     let x = Axis::linear(format!("{}{unit}", dependence.column));
     let chart = Chart::new(dependence.column.clone(), x, Axis::linear(mean_of(model)));

@@ -35,11 +35,15 @@ impl Rows {
         let name = &table.name;
         if numbers.is_empty() {
             let message = format!("{name}: no row was held out from the training of every model");
-            return Err(Failure::usage(format!("{message}\nhelp: give rows that no model was trained on, or --all-rows")));
+            return Err(Failure::usage(format!(
+                "{message}\nhelp: give rows that no model was trained on, or --all-rows"
+            )));
         }
         let (are, caution) = match (held_out, learnt) {
             (_, true) => (format!("rows of {name}, which were trained on"), Some(LEARNT)),
-            (true, false) => (format!("of the {} rows of {name}: those held out from training", table.rows()), Some(HELD_OUT)),
+            (true, false) => {
+                (format!("of the {} rows of {name}: those held out from training", table.rows()), Some(HELD_OUT))
+            }
             (false, false) => (format!("rows of {name}"), None),
         };
         Ok(Rows { numbers, are, caution })

@@ -75,8 +75,8 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
         let (low, high) = (judged.interval.map(|i| i.low), judged.interval.map(|i| i.high));
         [judged.name.to_string(), set(judged.value), bound(low), bound(high), meaning.to_string()]
     };
-    let left_out = (assessment.left_out > 0)
-        .then(|| format!("rows without a target that are left out: {}", assessment.left_out));
+    let left_out =
+        (assessment.left_out > 0).then(|| format!("rows without a target that are left out: {}", assessment.left_out));
     let notes: Vec<String> =
         assessment.surprises.notes().into_iter().chain(assessment.notes.clone()).chain(left_out).collect();
     let details = match &assessment.details {
@@ -247,7 +247,8 @@ fn worst(model: &Model, assessment: &Assessment) -> Markup {
     let heads = ["row", "actual", "predicted", wrong].into_iter().chain(assessment.shown.iter().map(String::as_str));
     let heads: Vec<&str> = heads.collect();
     let rows = assessment.worst.iter().map(|row| {
-        let predicted = if is_number { row.predicted.parse().map_or(row.predicted.clone(), set) } else { row.predicted.clone() };
+        let predicted =
+            if is_number { row.predicted.parse().map_or(row.predicted.clone(), set) } else { row.predicted.clone() };
         let start = [row.place.clone(), row.actual.clone(), predicted, set(row.wrong)];
         start.into_iter().chain(row.cells.clone()).collect()
     });
@@ -262,7 +263,8 @@ fn training(report: &Report<'_>) -> Result<Markup, Failure> {
     let bag = manifest.options.bag.unwrap_or(1);
     let stages: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.stages()).collect();
     let all: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
-    let rows = stages.iter().map(|(stage, seconds)| vec![(*stage).to_string(), duration(*seconds), percent(seconds / all)]);
+    let rows =
+        stages.iter().map(|(stage, seconds)| vec![(*stage).to_string(), duration(*seconds), percent(seconds / all)]);
     Ok(html! {
         p {
             "Stopped: " (manifest.stop) ". "

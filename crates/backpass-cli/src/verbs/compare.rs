@@ -13,10 +13,10 @@ use crate::threads::Threads;
 
 /// Judge models beside each other on the same rows
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "backpass compare [OPTIONS] <MODEL> <MODEL>... <DATA>")]
 pub struct Compare {
-    /// Two or more models written by train, then the data; the others are compared with the first
-    #[arg(value_name = "MODEL MODEL... DATA", required = true, num_args = 3..)]
+    /// Two or more models written by train, of which the others are compared with the first; then the data
+    #[arg(value_name = "FILE", required = true, num_args = 3..)]
     files: Vec<PathBuf>,
 
     /// Judge by all rows, even those that a model has learnt from; by default of its own table those held out
@@ -53,7 +53,9 @@ struct Document<'a> {
 
 impl Compare {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
-        let Some((data, files)) = self.files.split_last() else { return Err(Failure::usage("there is nothing to compare")) };
+        let Some((data, files)) = self.files.split_last() else {
+            return Err(Failure::usage("there is nothing to compare"));
+        };
         let load = |path: &PathBuf| Ok((name(path, files), Model::load(path)?));
         let models: Vec<(String, Model)> = files.iter().map(load).collect::<Result<_, Failure>>()?;
         let table = self.reading.table(data)?;
@@ -102,7 +104,8 @@ fn text(comparison: &Comparison) -> String {
 }
 
 fn difference(of: &Difference) -> Vec<String> {
-    let bound = |bound: fn(&Interval) -> f64| of.interval.as_ref().map_or("not defined".to_string(), |i| number(bound(i)));
+    let bound =
+        |bound: fn(&Interval) -> f64| of.interval.as_ref().map_or("not defined".to_string(), |i| number(bound(i)));
     let verdict = match of.better {
         Some(true) => "better",
         Some(false) => "worse",

@@ -52,7 +52,10 @@ pub(crate) fn bootstrap<R: Send>(
             scope.spawn(move || (start..count.min(start + each)).map(resample).collect::<Vec<R>>())
         };
         let parts: Vec<_> = (0..count).step_by(each).map(part).collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }
 

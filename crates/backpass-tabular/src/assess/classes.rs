@@ -57,7 +57,8 @@ impl Classes {
             let scores = rows().map(|(given, target)| (given[class], target == class));
             ClassCurves::new(class, &Ranking::new(scores, |_| 1.0))
         };
-        let best = |given: &[f64]| (1..classes).fold(0, |best, next| if given[next] > given[best] { next } else { best });
+        let best =
+            |given: &[f64]| (1..classes).fold(0, |best, next| if given[next] > given[best] { next } else { best });
         let judged = rows().map(|(given, target)| {
             let class = if classes == 2 { 1 } else { best(given) };
             (given[class], target == class)
@@ -141,10 +142,7 @@ mod tests {
         let [curves] = &classes.curves[..] else { panic!("one curve for two classes") };
         let third = 1.0 / 3.0;
         assert_eq!(curves.roc, [(0.0, 0.0), (0.0, third), (0.5, 2.0 * third), (1.0, 2.0 * third), (1.0, 1.0)]);
-        assert_eq!(
-            curves.precision_recall,
-            [(third, 1.0), (2.0 * third, 2.0 * third), (2.0 * third, 0.5), (1.0, 0.6)]
-        );
+        assert_eq!(curves.precision_recall, [(third, 1.0), (2.0 * third, 2.0 * third), (2.0 * third, 0.5), (1.0, 0.6)]);
         // Of six pairs the positives win: 0.9 two, 0.8 one and a tie, 0.1 none.
         assert!((curves.area - 3.5 / 6.0).abs() < 1e-15);
         let (precision, recall, actual) = classes.precision_recall(1);

@@ -206,7 +206,9 @@ mod tests {
         };
         let codes = (0..rows).map(|row| (row % 3) as f64).collect();
         let predict = |raw: &Raw, rows: usize| {
-            Ok((0..rows).map(|row| 3.0 * raw.numbers[0][row] + if raw.codes[0][row] == 1.0 { 5.0 } else { 0.0 }).collect())
+            Ok((0..rows)
+                .map(|row| 3.0 * raw.numbers[0][row] + if raw.codes[0][row] == 1.0 { 5.0 } else { 0.0 })
+                .collect())
         };
         let raw = Raw { numbers: vec![column(1), column(2)], codes: vec![codes] };
         Probe { raw, rows, inputs, predict: Box::new(predict) }
