@@ -141,6 +141,17 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn long_names_leave_room_for_the_charts() {
+    let folder = Folder::new();
+    let name = |end: &str| format!("{} {end}", "very long ".repeat(60));
+    let row =
+        |i: usize| format!("{}.5,{},{}\n", i * 7 % 40, name(["u", "v"][i % 2]), name(["yes", "no"][i * 7 % 40 / 20]));
+    folder.write("long.csv", format!("{},{},kind\n{}", name("x"), name("c"), (0..120).map(row).collect::<String>()));
+    folder.ok(&format!("train long.csv --target kind --report page.html {SMALL}"));
+    holds(&page(&folder, "page.html"), &["very long very long very long very long …"]);
+}
+
+#[test]
 fn a_table_that_does_not_fit_is_refused() {
     let folder = Folder::with_model();
     folder.write("other.csv", "a,b\n1,2\n");

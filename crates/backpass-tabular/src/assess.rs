@@ -191,9 +191,8 @@ impl<'a> Outcome<'a> {
 /// What resampling cannot say: the rule of three (Hanley and Lippman-Hand 1983).
 fn no_mistake(rows: usize) -> String {
     let most = 100.0 * (3.0 / rows as f64).min(1.0);
-    format!(
-        "there is no mistake in {rows} rows, so resampling cannot say how many to expect: up to {most:.1} % with 95 % confidence"
-    )
+    let bound = format!("up to {most:.1} % with 95 % confidence");
+    format!("there is no mistake in {rows} rows, so resampling cannot say how many to expect: {bound}")
 }
 
 /// The metrics of all rows with the intervals of those of resampled ones.

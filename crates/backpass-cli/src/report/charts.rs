@@ -6,6 +6,8 @@ use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Mode
 /// More lines in a chart than these have no colour of their own.
 const MOST_LINES: usize = 8;
 
+/// The most characters of a name in a chart.
+const LONGEST_NAME: usize = 40;
 /// Fewer values of a column are single ones: each has a marker.
 const FEW: usize = 13;
 
@@ -33,7 +35,7 @@ pub fn training(model: &Model) -> Vec<Chart> {
 pub fn classes(found: &Classes, names: &[String]) -> Vec<Chart> {
     let curves = hardest(&found.curves);
     let about = match &curves[..] {
-        [one] => format!("Rows of {} against the others.", names[one.class]),
+        [one] => format!("Rows of {} against the others.", clipped(&names[one.class])),
         _ if curves.len() < found.curves.len() => {
             format!("Each class against the others; the {MOST_LINES} with the least area of {}.", names.len())
         }
@@ -74,7 +76,7 @@ fn hardest(curves: &[ClassCurves]) -> Vec<&ClassCurves> {
 /// Predicted probabilities beside what happened.
 fn calibration(found: &Classes, names: &[String]) -> Chart {
     let of = match names {
-        [_, second] => format!("probability of {second}"),
+        [_, second] => format!("probability of {}", clipped(second)),
         _ => "probability of the predicted class".to_string(),
     };
     let mut chart = Chart::new("Calibration", unit(&format!("predicted {of}")), unit("share of rows where it is so"));
@@ -90,6 +92,7 @@ fn calibration(found: &Classes, names: &[String]) -> Chart {
 
 /// Predictions against the truth, errors against predictions, and how often which error occurs.
 pub fn numbers(found: &Numbers, target: &str, rows: usize) -> Vec<Chart> {
+    let target = clipped(target);
     let drawn = found.points.len();
     let some = if drawn < rows { format!("{drawn} of {rows} rows, drawn by chance.") } else { String::new() };
     let (low, high) =
@@ -127,8 +130,8 @@ fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
     let is_date =
         model.schema.column(&dependence.column).is_ok_and(|c| matches!(c.kind, backpass_tabular::Kind::Date { .. }));
     let unit = if is_date { " (days since 1 January 1970)" } else { "" };
-    let x = Axis::linear(format!("{}{unit}", dependence.column));
-    let chart = Chart::new(dependence.column.clone(), x, Axis::linear(mean_of(model)));
+    let column = clipped(&dependence.column);
+    let chart = Chart::new(column.clone(), Axis::linear(column + unit), Axis::linear(mean_of(model)));
     let names = model.target.task.classes();
     let lines = varying(dependence).into_iter().enumerate().map(|(colour, series)| {
         let name = if names.len() > 2 { names[series].as_str() } else { "" };
@@ -142,8 +145,8 @@ fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
 /// What the numbers of a dependence are.
 pub fn mean_of(model: &Model) -> String {
     match model.target.task.classes() {
-        [] => format!("mean predicted {}", model.target.name),
-        [_, second] => format!("mean probability of {second}"),
+        [] => format!("mean predicted {}", clipped(&model.target.name)),
+        [_, second] => format!("mean probability of {}", clipped(second)),
         _ => "mean probability".to_string(),
     }
 }
@@ -160,6 +163,14 @@ pub fn varying(dependence: &Dependence) -> Vec<usize> {
     chosen.truncate(MOST_LINES);
     chosen.sort_unstable();
     chosen
+}
+
+/// A name that leaves room for the chart.
+fn clipped(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_string(),
+    }
 }
 
 /// An axis from 0 to 1.

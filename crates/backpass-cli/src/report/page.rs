@@ -86,10 +86,14 @@ pub fn table<H: Display>(heads: &[H], texts: usize, rows: impl IntoIterator<Item
     html! {
         div.wide {
             table {
-                thead { tr { @for (at, head) in heads.iter().enumerate() { th scope="col" class=[class(at)] { (head) } } } }
+                thead {
+                    tr { @for (at, head) in heads.iter().enumerate() { th scope="col" class=[class(at)] { (head) } } }
+                }
                 tbody {
                     @for row in rows {
-                        tr { @for (at, cell) in row.iter().enumerate() { td class=[class(at).or(long(cell))] { (cell) } } }
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() { td class=[class(at).or(long(cell))] { (cell) } }
+                        }
                     }
                 }
             }
@@ -98,7 +102,7 @@ pub fn table<H: Display>(heads: &[H], texts: usize, rows: impl IntoIterator<Item
 }
 
 /// The class of a text that may take several lines.
-pub fn long(text: &str) -> Option<&'static str> {
+fn long(text: &str) -> Option<&'static str> {
     (text.chars().count() > LONG).then_some("long")
 }
 

@@ -15,8 +15,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// All rows of a table that no model has learnt from, unless all rows are wanted: of a table that a model was trained on
-    /// those that its training held out.
+    /// The rows of a table that no model has learnt from, unless all are wanted: of a table that a model was trained on those
+    /// that its training held out.
     pub fn of<'a>(models: impl IntoIterator<Item = &'a Model>, table: &Table, all: bool) -> Result<Rows, Failure> {
         let mut numbers: Vec<u32> = (0..table.rows() as u32).collect();
         let (mut held_out, mut learnt) = (false, false);
@@ -35,9 +35,8 @@ impl Rows {
         let name = &table.name;
         if numbers.is_empty() {
             let message = format!("{name}: no row was held out from the training of every model");
-            return Err(Failure::usage(format!(
-                "{message}\nhelp: give rows that no model was trained on, or --all-rows"
-            )));
+            let help = "help: give rows that no model was trained on, or --all-rows";
+            return Err(Failure::usage(format!("{message}\n{help}")));
         }
         let (are, caution) = match (held_out, learnt) {
             (_, true) => (format!("rows of {name}, which were trained on"), Some(LEARNT)),

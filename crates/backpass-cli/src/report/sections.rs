@@ -58,7 +58,9 @@ pub fn summary(report: &Report<'_>, assessment: &Assessment) -> Markup {
             }
             @if let Some(Judged { name, value, interval }) = first {
                 ": " (name) " " strong { (set(*value)) }
-                @if let Some(i) = interval.filter(|i| i.low < i.high) { ", 95 % interval from " (set(i.low)) " to " (set(i.high)) }
+                @if let Some(i) = interval.filter(|i| i.low < i.high) {
+                    ", 95 % interval from " (set(i.low)) " to " (set(i.high))
+                }
             }
             "."
         }
@@ -86,7 +88,11 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
     Ok(html! {
         div.wide {
             table {
-                thead { tr { th { "metric" } th.number { "value" } th.number { "from" } th.number { "to" } th { "what it is" } } }
+                thead {
+                    tr {
+                        th { "metric" } th.number { "value" } th.number { "from" } th.number { "to" } th { "what it is" }
+                    }
+                }
                 tbody {
                     @for [name, value, low, high, meaning] in assessment.metrics.iter().map(of) {
                         tr {
@@ -102,8 +108,8 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
         }
         p.quiet {
             "From and to: where 95 % of the values lie when the rows are drawn anew, with replacement, "
-            (assessment.resamples) " times (percentile bootstrap). They say how far chance in these rows reaches, not how "
-            "another training would turn out."
+            (assessment.resamples) " times (percentile bootstrap). They say how far chance in these rows reaches, not "
+            "how another training would turn out."
         }
         @if !notes.is_empty() { ul { @for note in &notes { li { (note) } } } }
         (details)
@@ -122,7 +128,9 @@ fn of_classes(found: &Classes, names: &[String]) -> Result<Markup, Failure> {
     Ok(html! {
         h3 { "Confusion matrix" }
         @if names.len() > MOST_CLASSES {
-            p.quiet { (names.len()) " classes are too many for a matrix; " code { "backpass evaluate --json" } " prints it." }
+            p.quiet {
+                (names.len()) " classes are too many for a matrix; " code { "backpass evaluate --json" } " prints it."
+            }
         } @else {
             (confusion(found, names))
         }
@@ -134,7 +142,7 @@ fn of_classes(found: &Classes, names: &[String]) -> Result<Markup, Failure> {
     })
 }
 
-/// Actual classes downwards, predicted ones to the right; the stronger the ground, the larger the share of the actual class.
+/// Actual classes downwards, predicted ones to the right, with a ground as strong as the share of the actual class.
 fn confusion(found: &Classes, names: &[String]) -> Markup {
     let ground = |count: f64, row: &[f64]| {
         let share = (55.0 * count / row.iter().sum::<f64>().max(1.0)).round();
@@ -162,8 +170,8 @@ fn of_numbers(found: &Numbers, target: &str, rows: usize) -> Result<Markup, Fail
     Ok(html! {
         h3 { "Errors" }
         p {
-            "Half of the predictions are at most " strong { (half) } " off, 90 % at most " (ninety) ", 99 % at most " (almost)
-            ". The mean of prediction less truth is " (set(found.bias)) "."
+            "Half of the predictions are at most " strong { (half) } " off, 90 % at most " (ninety) ", 99 % at most "
+            (almost) ". The mean of prediction less truth is " (set(found.bias)) "."
         }
         (charts(&charts::numbers(found, target, rows))?)
     })
@@ -179,12 +187,15 @@ fn looks_at(model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
         p.quiet {
             "By how much " (assessment.error) " grows when the cells of a column are shuffled among " (rows)
             @if rows < assessment.rows { " rows, drawn by chance," } @else { " rows," }
-            " as the mean of " (repeats) @if repeats == 1 { " permutation. " } @else { " permutations, ± their standard deviation. " }
+            " as the mean of " (repeats)
+            @if repeats == 1 { " permutation. " } @else { " permutations, ± their standard deviation. " }
             "Columns that say the same share their importance. It is the model's, not nature's."
         }
         div.wide {
             table {
-                thead { tr { th { "column" } th {} th.number { "mean" } @if repeats > 1 { th.number { "±" } } } }
+                thead {
+                    tr { th { "column" } th {} th.number { "mean" } @if repeats > 1 { th.number { "±" } } }
+                }
                 tbody {
                     @for importance in assessment.importance.iter().take(MOST_BARS) {
                         tr {
@@ -202,8 +213,8 @@ fn looks_at(model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
         p.quiet {
             "What the model predicts in the mean when all of " (assessment.averaged) " rows"
             @if assessment.averaged < assessment.rows { ", drawn by chance," }
-            " have the same value in one column, for the most important columns. Of numbers the outermost 2 % of the rows at "
-            "either end are left out."
+            " have the same value in one column, for the most important columns. Of numbers the outermost 2 % of the "
+            "rows at either end are left out."
         }
         (charts(&charts::dependence(model, assessment))?)
         @for levels in levels { (levels) }
@@ -225,7 +236,12 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
         div.wide {
             table {
                 @if !single {
-                    thead { tr { th { (dependence.column) } @for &class in &shown { th.number scope="col" { (classes[class]) } } } }
+                    thead {
+                        tr {
+                            th { (dependence.column) }
+                            @for &class in &shown { th.number scope="col" { (classes[class]) } }
+                        }
+                    }
                 }
                 tbody {
                     @for (at, level) in levels.iter().enumerate() {
@@ -355,8 +371,13 @@ fn again(model: &Model) -> Result<Markup, Failure> {
         ("SHA-256 of the model", model.hash()),
     ];
     Ok(html! {
-        div.wide { table { tbody { @for (name, value) in &facts { tr { th scope="row" { (name) } td { (value) } } } } } }
-        p { "With these options in a file " code { "run.toml" } ", this command makes the same model again, bit for bit on the same kind of machine:" }
+        div.wide {
+            table { tbody { @for (name, value) in &facts { tr { th scope="row" { (name) } td { (value) } } } } }
+        }
+        p {
+            "With these options in a file " code { "run.toml" } ", this command makes the same model again, bit for bit "
+            "on the same kind of machine:"
+        }
         pre { "backpass train " (manifest.data) " --config run.toml -o again.backpass" }
         pre { (config) }
     })

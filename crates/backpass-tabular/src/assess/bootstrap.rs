@@ -30,8 +30,8 @@ impl Interval {
     }
 }
 
-/// Draws as many of `rows` rows as there are, with replacement, `count` times, and gives what `statistic` makes of how often
-/// each row was drawn. A resample depends on the seed and its number alone, not on the threads.
+/// Draws as many of `rows` rows as there are, with replacement, `count` times, and gives what `statistic` makes of how
+/// often each row was drawn. A resample depends on the seed and its number alone, not on the threads.
 pub(crate) fn bootstrap<R: Send>(
     rows: usize,
     count: usize,
