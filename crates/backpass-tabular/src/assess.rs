@@ -4,6 +4,7 @@ mod bootstrap;
 mod classes;
 mod compare;
 mod numbers;
+mod outcome;
 mod probe;
 
 use backpass_kernels::philox::Stream;
@@ -12,11 +13,9 @@ use serde::Serialize;
 use crate::encode::{Surprises, raw};
 use crate::error::Place;
 use crate::fit_error::FitError;
-use crate::metrics::{self, Metrics};
 use crate::model::{Model, Predictions};
 use crate::table::Table;
-use crate::task::Task;
-use bootstrap::bootstrap;
+use outcome::{Outcome, judged};
 use probe::{Probe, predict};
 
 pub use bootstrap::Interval;
@@ -27,8 +26,6 @@ pub use probe::{Along, Dependence, Importance};
 
 /// Key of the streams that choose rows to look at.
 const SAMPLE: u64 = 0x5341_4d50;
-/// Resamples, and how many single rows and classes all of them may go through.
-const RESAMPLES: (usize, usize) = (1000, 200_000_000);
 /// Permutations of each column, fewer if there are many columns: from so many on a single one.
 const PERMUTATIONS: usize = 5;
 const MANY: usize = 100;
@@ -122,84 +119,11 @@ pub struct WorstRow {
     pub cells: Vec<String>,
 }
 
-/// Predictions with the truth.
-pub(crate) struct Outcome<'a> {
-    task: &'a Task,
-    values: Vec<f64>,
-    targets: Vec<f64>,
-    classes: Vec<u32>,
-}
-
-impl<'a> Outcome<'a> {
-    fn new(task: &'a Task, values: Vec<f64>, targets: Vec<f64>) -> Self {
-        let classes = targets.iter().map(|&target| target as u32).collect();
-        Outcome { task, values, targets, classes }
-    }
-
-    /// The metrics of rows that count as often as their weights say.
-    fn metrics(&self, weights: Option<&[f64]>) -> Result<Metrics, FitError> {
-        Ok(match self.task.classes().len() {
-            0 => metrics::regression(&self.values, &self.targets, weights)?,
-            classes => metrics::classification(&self.values, classes, &self.classes, weights)?,
-        })
-    }
-
-    /// The values of the metrics for every resample of the rows.
-    fn resampled(&self, options: &AssessOptions) -> Vec<Vec<f64>> {
-        let ordered = self.ordered();
-        let values = |metrics: Metrics| metrics.values.into_iter().map(|(_, value)| value).collect();
-        bootstrap(self.targets.len(), self.resamples(), options.seed, options.threads, |drawn| {
-            let drawn: Vec<f64> = ordered.1.iter().map(|&row| drawn[row]).collect();
-            ordered.0.metrics(Some(&drawn)).map_or_else(|_| Vec::new(), values)
-        })
-    }
-
-    /// How many resamples are affordable.
-    fn resamples(&self) -> usize {
-        let each = (self.targets.len() * self.task.classes().len().max(1)).max(1);
-        (RESAMPLES.1 / each).clamp(RESAMPLES.0 / 10, RESAMPLES.0)
-    }
-
-    /// The same rows by the probability of the second class, where sorting them again is a single pass; and where each
-    /// comes from.
-    fn ordered(&self) -> (Outcome<'a>, Vec<usize>) {
-        let width = self.task.classes().len().max(1);
-        let mut order: Vec<usize> = (0..self.targets.len()).collect();
-        if width == 2 {
-            order.sort_by(|&a, &b| self.values[2 * b + 1].total_cmp(&self.values[2 * a + 1]));
-        }
-        let values =
-            order.iter().flat_map(|&row| self.values[row * width..(row + 1) * width].iter().copied()).collect();
-        let targets = order.iter().map(|&row| self.targets[row]).collect();
-        (Outcome::new(self.task, values, targets), order)
-    }
-
-    /// How wrong each row is, larger for worse, and the number that says so to people.
-    fn wrong(&self) -> Vec<(f64, f64)> {
-        let width = self.task.classes().len();
-        let of = |(row, target): (usize, &f64)| match width {
-            0 => ((self.values[row] - target).abs(), self.values[row] - target),
-            _ => {
-                let right = self.values[row * width + *target as usize];
-                (-right, right)
-            }
-        };
-        self.targets.iter().enumerate().map(of).collect()
-    }
-}
-
 /// What resampling cannot say: the rule of three (Hanley and Lippman-Hand 1983).
 fn no_mistake(rows: usize) -> String {
     let most = 100.0 * (3.0 / rows as f64).min(1.0);
     let bound = format!("up to {most:.1} % with 95 % confidence");
     format!("there is no mistake in {rows} rows, so resampling cannot say how many to expect: {bound}")
-}
-
-/// The metrics of all rows with the intervals of those of resampled ones.
-fn judged(metrics: &Metrics, resampled: &[Vec<f64>]) -> Vec<Judged> {
-    let interval = |at: usize| Interval::of(resampled.iter().filter_map(|values| values.get(at)).copied());
-    let of = |(at, &(name, value)): (usize, &(&'static str, f64))| Judged { name, value, interval: interval(at) };
-    metrics.values.iter().enumerate().map(of).collect()
 }
 
 /// So many of the numbers below `rows`, drawn by chance, in ascending order; all of them if they are no more.
@@ -221,30 +145,17 @@ impl Model {
     pub fn assess(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Assessment, FitError> {
         let (rows, left_out) = self.with_target(table, rows)?;
         let chosen = &table.select_rows(&rows);
-        let task = &self.target.task;
+        let classes = self.target.task.classes().len();
         let predictions = self.predict(chosen, options.threads)?;
-        let outcome = Outcome::new(task, predictions.values.clone(), self.targets(chosen)?);
+        let outcome = Outcome::new(&self.target, predictions.values.clone(), self.targets(chosen)?);
         let metrics = outcome.metrics(None)?;
         let resampled = outcome.resampled(options);
-        let classes = task.classes().len();
         let details = match metrics.confusion.clone() {
             Some(confusion) => Details::Classes(Classes::new(&outcome.values, classes, &outcome.targets, confusion)),
             None => Details::Numbers(Numbers::new(&outcome.values, &outcome.targets, options.seed)),
         };
-
-        let columns = self.inputs.numbers.len() + self.inputs.categories.len();
-        let repeats = (MANY / columns.max(1)).clamp(1, PERMUTATIONS);
-        let predictions_of_a_row = columns.max(1) * repeats;
-        let affordable = MOST_PREDICTIONS.min(MOST_PRODUCTS / self.network.parameter_count().max(1));
-        let probed = sample(rows.len(), (affordable / predictions_of_a_row).clamp(PROBED.0, PROBED.1), options.seed);
         let error = if classes == 0 { "rmse" } else { "log_loss" };
-        let targets: Vec<f64> = probed.iter().map(|&row| outcome.targets[row as usize]).collect();
-        let importance =
-            self.probe(chosen, &probed, options.threads)?.importance(repeats, options.seed, |predicted| {
-                let metrics = task.metrics(predicted, &targets, |name| name == error)?;
-                Ok(metrics.get(error).unwrap_or(f64::NAN))
-            })?;
-
+        let (importance, permuted) = self.importance(chosen, &outcome.targets, error, options)?;
         let shown: Vec<String> = importance.iter().take(SHOWN).map(|column| column.column.clone()).collect();
         let averaged = sample(rows.len(), AVERAGED, options.seed);
         let mut probe = self.probe(chosen, &averaged, options.threads)?;
@@ -259,13 +170,35 @@ impl Model {
             details,
             error,
             importance,
-            permuted: (probed.len(), repeats),
+            permuted,
             dependence: dependence.into_iter().flatten().collect(),
             averaged: averaged.len(),
             worst: worst(&outcome, &predictions, chosen, |row| table.place(rows[row] as usize), &shown)?,
             shown,
             surprises: predictions.surprises,
         })
+    }
+
+    /// The importance of each column on as many rows as are affordable, with their number and that of the permutations.
+    fn importance(
+        &self,
+        table: &Table,
+        targets: &[f64],
+        error: &str,
+        options: &AssessOptions,
+    ) -> Result<(Vec<Importance>, (usize, usize)), FitError> {
+        let columns = (self.inputs.numbers.len() + self.inputs.categories.len()).max(1);
+        let repeats = (MANY / columns).clamp(1, PERMUTATIONS);
+        let affordable = MOST_PREDICTIONS.min(MOST_PRODUCTS / self.network.parameter_count().max(1));
+        let most = (affordable / (columns * repeats)).clamp(PROBED.0, PROBED.1);
+        let rows = sample(targets.len(), most, options.seed);
+        let targets: Vec<f64> = rows.iter().map(|&row| targets[row as usize]).collect();
+        let judge = |predicted: &[f64]| -> Result<f64, FitError> {
+            let metrics = self.target.task.metrics(predicted, &targets, |name| name == error)?;
+            Ok(metrics.get(error).unwrap_or(f64::NAN))
+        };
+        let importance = self.probe(table, &rows, options.threads)?.importance(repeats, options.seed, judge)?;
+        Ok((importance, (rows.len(), repeats)))
     }
 
     /// Those of the rows that have a target, and the number of the others.
@@ -301,7 +234,7 @@ fn worst(
     let wrong = outcome.wrong();
     let mut order: Vec<usize> = (0..wrong.len()).collect();
     order.sort_by(|&a, &b| wrong[b].0.total_cmp(&wrong[a].0));
-    let classes = outcome.task.classes();
+    let classes = outcome.target.task.classes();
     let of = |&row: &usize| -> Result<WorstRow, FitError> {
         let (actual, predicted) = match classes {
             [] => (outcome.targets[row].to_string(), outcome.values[row].to_string()),
@@ -317,21 +250,6 @@ fn worst(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What makes resampling fast must not change whose weight is whose.
-    #[test]
-    fn rows_keep_their_weights_when_they_are_ordered() {
-        let task = Task::Binary { classes: vec!["a".into(), "b".into()] };
-        let values = (0..50).flat_map(|row| [1.0 - f64::from(row * 37 % 50) / 50.0, f64::from(row * 37 % 50) / 50.0]);
-        let outcome = Outcome::new(&task, values.collect(), (0..50).map(|row| f64::from(row * 13 % 7 % 2)).collect());
-        let options = AssessOptions { threads: 1, seed: 4 };
-        let plain = bootstrap(50, 1000, 4, 1, |drawn| outcome.metrics(Some(drawn)).unwrap().values);
-        for (found, expected) in outcome.resampled(&options).iter().zip(plain) {
-            for (found, (name, expected)) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-12, "{name}: {found}, not {expected}");
-            }
-        }
-    }
 
     #[test]
     fn a_sample_has_no_row_twice() {

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{AssessOptions, Interval, Judged, Outcome, judged};
+use super::outcome::{Outcome, judged};
+use super::{AssessOptions, Interval, Judged};
 use crate::fit_error::FitError;
 use crate::metrics::{Better, metric_named};
 use crate::model::Model;
@@ -74,8 +75,7 @@ pub fn compare(
     let rows = &table.select_rows(&rows);
     let mut judges = Vec::with_capacity(models.len());
     for (_, model) in models {
-        let outcome =
-            Outcome::new(&model.target.task, model.predict(rows, options.threads)?.values, model.targets(rows)?);
+        let outcome = Outcome::new(&model.target, model.predict(rows, options.threads)?.values, model.targets(rows)?);
         // The same seed draws the same rows for every model.
         let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
         judges.push((metrics, resampled));
