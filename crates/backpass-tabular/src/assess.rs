@@ -194,7 +194,7 @@ impl Model {
         let rows = sample(targets.len(), most, options.seed);
         let targets: Vec<f64> = rows.iter().map(|&row| targets[row as usize]).collect();
         let judge = |predicted: &[f64]| -> Result<f64, FitError> {
-            let metrics = self.target.task.metrics(predicted, &targets, |name| name == error)?;
+            let metrics = self.target.metrics(predicted, &targets, |name| name == error)?;
             Ok(metrics.get(error).unwrap_or(f64::NAN))
         };
         let importance = self.probe(table, &rows, options.threads)?.importance(repeats, options.seed, judge)?;

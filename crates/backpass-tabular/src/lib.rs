@@ -58,11 +58,11 @@ mod threshold;
 mod workers;
 mod write;
 
-pub use cv::{CrossValidation, Fold, Spread, cross_validate};
 pub use assess::{
     Along, AssessOptions, Assessment, Bin, ClassCurves, Classes, Comparison, Contestant, Dependence, Details,
     Difference, Importance, Interval, Judged, Numbers, WorstRow, compare,
 };
+pub use cv::{CrossValidation, Fold, Spread, cross_validate};
 pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};

@@ -1,7 +1,9 @@
 //! The charts of a report.
 
 use backpass_draw::plot::{Axis, Chart, Series, Shape, Training, learning_curves};
-use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Model, Numbers};
+use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Model, Numbers, Target};
+
+use crate::output::number;
 
 /// More lines in a chart than these have no colour of their own.
 const MOST_LINES: usize = 8;
@@ -32,7 +34,8 @@ pub fn training(model: &Model) -> Vec<Chart> {
 }
 
 /// ROC, precision and recall, calibration.
-pub fn classes(found: &Classes, names: &[String]) -> Vec<Chart> {
+pub fn classes(found: &Classes, target: &Target) -> Vec<Chart> {
+    let names = target.task.classes();
     let curves = hardest(&found.curves);
     let about = match &curves[..] {
         [one] => format!("Rows of {} against the others.", clipped(&names[one.class])),
@@ -56,8 +59,12 @@ pub fn classes(found: &Classes, names: &[String]) -> Vec<Chart> {
     let mut precision = of("Precision and recall", ["recall", "precision"], |c| &c.precision_recall);
     if let [one] = &curves[..] {
         let (p, r, _) = found.precision_recall(one.class);
+        let about = match target.threshold {
+            Some(threshold) => format!("The dot is the threshold, {}.", number(threshold)),
+            None => "The dot is the threshold: 0.5, the more probable class.".to_string(),
+        };
         for (chart, at) in [(&mut roc, (found.false_positive_rate(one.class), r)), (&mut precision, (r, p))] {
-            chart.subtitle += " The dot is the threshold: 0.5, the more probable class.";
+            chart.subtitle = format!("{} {about}", chart.subtitle);
             chart.series.push(Series::new("", Shape::Dots(vec![at])).coloured(1));
         }
     }

@@ -5,7 +5,7 @@ use backpass::view::{Level, View};
 use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::{Theme, number};
 use backpass_tabular::metrics::metric_named;
-use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Judged, Model, Numbers};
+use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Judged, Model, Numbers, Target};
 use maud::{Markup, PreEscaped, html};
 
 use super::page::{bar, charts, percent, set, table};
@@ -82,7 +82,7 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
     let notes: Vec<String> =
         assessment.surprises.notes().into_iter().chain(assessment.notes.clone()).chain(left_out).collect();
     let details = match &assessment.details {
-        Details::Classes(found) => of_classes(found, model.target.task.classes())?,
+        Details::Classes(found) => of_classes(found, &model.target)?,
         Details::Numbers(found) => of_numbers(found, &model.target.name, rows)?,
     };
     Ok(html! {
@@ -116,7 +116,8 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
     })
 }
 
-fn of_classes(found: &Classes, names: &[String]) -> Result<Markup, Failure> {
+fn of_classes(found: &Classes, target: &Target) -> Result<Markup, Failure> {
+    let names = target.task.classes();
     let area = |class: usize| found.curves.iter().find(|curve| curve.class == class).map(|curve| curve.area);
     let rows = (0..names.len()).take(MOST_ROWS).map(|class| {
         let (precision, recall, actual) = found.precision_recall(class);
@@ -138,7 +139,7 @@ fn of_classes(found: &Classes, names: &[String]) -> Result<Markup, Failure> {
         (per_class)
         @if names.len() > MOST_ROWS { p.quiet { "The first " (MOST_ROWS) " of " (names.len()) " classes." } }
         h3 { "Over all thresholds" }
-        (charts(&charts::classes(found, names))?)
+        (charts(&charts::classes(found, target))?)
     })
 }
 

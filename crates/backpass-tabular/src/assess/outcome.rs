@@ -32,7 +32,10 @@ impl<'a> Outcome<'a> {
     pub fn metrics(&self, weights: Option<&[f64]>) -> Result<Metrics, FitError> {
         Ok(match self.width() {
             0 => metrics::regression(&self.values, &self.targets, weights)?,
-            classes => metrics::classification(&self.values, classes, &self.classes, weights)?,
+            classes => {
+                let threshold = self.target.threshold;
+                metrics::classification_of(&self.values, classes, &self.classes, weights, threshold, |_| true)?
+            }
         })
     }
 
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn rows_keep_their_weights_when_they_are_ordered() {
         let task = Task::Binary { classes: vec!["a".into(), "b".into()] };
-        let target = Target { name: "y".into(), task, reason: String::new() };
+        let target = Target { name: "y".into(), task, reason: String::new(), threshold: None };
         let values = (0..50).flat_map(|row| [1.0 - f64::from(row * 37 % 50) / 50.0, f64::from(row * 37 % 50) / 50.0]);
         let outcome = Outcome::new(&target, values.collect(), (0..50).map(|row| f64::from(row * 13 % 7 % 2)).collect());
         let options = AssessOptions { threads: 1, seed: 4 };

@@ -216,7 +216,7 @@ mod tests {
 
     fn inputs() -> Inputs {
         let levels = vec!["u".to_string(), "v".to_string()];
-        let category = CategoryInput { name: "c".into(), levels, other: true, missing: false };
+        let category = CategoryInput { name: "c".into(), levels, other: true, missing: false, embedded: false };
         Inputs { numbers: vec!["a".into(), "b".into()], categories: vec![category], derived: vec![], features: vec![] }
     }
 
