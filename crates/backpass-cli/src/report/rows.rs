@@ -56,5 +56,5 @@ impl Rows {
 }
 
 const LEARNT: &str = "The model has learnt from these rows: on new ones it will be worse.";
-const HELD_OUT: &str =
-    "The epoch that was kept did best on these very rows: on rows that played no part at all it may be a little worse.";
+const HELD_OUT: &str = "Training chose the epoch, and whatever else it chose, by these very rows: on rows that played no \
+                        part at all the model may be a little worse.";

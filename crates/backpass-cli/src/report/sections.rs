@@ -215,7 +215,7 @@ fn looks_at(model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
             "What the model predicts in the mean when all of " (assessment.averaged) " rows"
             @if assessment.averaged < assessment.rows { ", drawn by chance," }
             " have the same value in one column, for the most important columns. Of numbers the outermost 2 % of the "
-            "rows at either end are left out."
+            "rows at either end are left out, of categories all but the 12 most frequent levels."
         }
         (charts(&charts::dependence(model, assessment))?)
         @for levels in levels { (levels) }
