@@ -86,7 +86,7 @@ pub struct Assessment {
 /// A metric with the interval of its resampled values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged {
-    /// Its name in [`Metrics`].
+    /// Its name in [`crate::Metrics`].
     pub name: &'static str,
     /// Its value on the rows.
     pub value: f64,

@@ -8,7 +8,6 @@ use crate::builder::Builder;
 use crate::ops::{AttributeError, Attributes, Cos};
 use crate::shape::Shape;
 
-
 /// Each input `x` becomes a few waves of itself, mixed: `cos(2π x f + φ) M + m` with its own learnt frequencies `f`, phases
 /// `φ`, mix `M` and offset `m`. Beside `x` itself this is PBLD (Gorishniy, Rubachev and Babenko 2022; Holzmüller, Grinsztajn
 /// and Steinwart 2024).

@@ -5,7 +5,6 @@ use crate::array::Array;
 use crate::builder::Builder;
 use crate::ops::{AttributeError, Attributes};
 
-
 /// Each input `x` becomes a few piecewise linear functions of itself: `clamp((x - k) / (k' - k), 0, 1) M + m` with a ramp
 /// for each pair of neighbouring knots `k`, `k'`, which the data place, and its own learnt mix `M` and offset `m` (Gorishniy,
 /// Rubachev and Babenko 2022).
