@@ -25,7 +25,8 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
 
-    /// What is chosen where nothing is said: best, fast (a plain small network) or lecture (plain gradient descent)
+    /// What is chosen where nothing is said: best, fast (a plain small network; the default where the network or its
+    /// steps are given) or lecture (plain gradient descent)
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,

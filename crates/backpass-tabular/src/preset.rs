@@ -6,19 +6,28 @@ use crate::fit_error::FitError;
 use crate::options::FitOptions;
 use crate::task::Task;
 
-/// Options for all tasks, for each kind of task and for tables of different sizes; the later go before the earlier.
+/// Options for all tasks, for each kind of task, for tables of few rows and for tables of many features; the later go
+/// before the earlier.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Preset {
     all: FitOptions,
     classification: FitOptions,
     regression: FitOptions,
-    rows: Vec<Size>,
+    rows: Vec<Short>,
+    features: Vec<Wide>,
+}
+
+/// Options for tables of at least so many features; the first that fits is taken.
+#[derive(Clone, Debug, Deserialize)]
+struct Wide {
+    from: usize,
+    options: FitOptions,
 }
 
 /// Options for tables of fewer rows than that; the first that fits is taken.
 #[derive(Clone, Debug, Deserialize)]
-struct Size {
+struct Short {
     below: usize,
     options: FitOptions,
 }
@@ -40,11 +49,23 @@ impl Preset {
         toml::from_str(text).unwrap_or_default()
     }
 
-    /// What it says about a task with so many rows.
-    pub fn options(self, task: &Task, rows: usize) -> FitOptions {
+    /// The preset of options that name none: the best one, unless they say what the network or its steps are. These
+    /// numbers mean a plain network, and belong to none of the parts of another one.
+    pub fn chosen(options: &FitOptions) -> &str {
+        let by_hand = options.hidden.is_some()
+            || options.activation.is_some()
+            || options.init.is_some()
+            || options.optimizer.is_some()
+            || options.learning_rate.is_some();
+        options.preset.as_deref().unwrap_or(if by_hand { "fast" } else { "best" })
+    }
+
+    /// What it says about a task with so many rows and features.
+    pub fn options(self, task: &Task, rows: usize, features: usize) -> FitOptions {
         let of_task = if matches!(task, Task::Regression) { self.regression } else { self.classification };
-        let size = self.rows.into_iter().find(|size| rows < size.below).map(|size| size.options);
-        size.unwrap_or_default().or(of_task).or(self.all)
+        let wide = self.features.into_iter().find(|wide| features >= wide.from).map(|wide| wide.options);
+        let short = self.rows.into_iter().find(|short| rows < short.below).map(|short| short.options);
+        wide.unwrap_or_default().or(short.unwrap_or_default()).or(of_task).or(self.all)
     }
 }
 

@@ -71,10 +71,8 @@ impl FitOptions {
             precision: text("f32"),
             ..FitOptions::default()
         };
-        let preset = match self.preset.as_deref() {
-            None => FitOptions::default(),
-            Some(name) => Preset::of(name).options(task, rows),
-        };
+        let name = Preset::chosen(self);
+        let preset = FitOptions { preset: text(name), ..Preset::of(name).options(task, rows, features) };
         self.clone().or(preset).or(defaults).consistent(self)
     }
 
