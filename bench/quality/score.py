@@ -1,7 +1,7 @@
 """score.py PREDICTIONS TEST TARGET TASK [POSITIVE]: prints the metrics of anybody's predictions as JSON.
 
 PREDICTIONS is what `backpass predict --probabilities` writes: `prediction`, and `p(CLASS)` for each class. TASK is
-regression, binary or multiclass; average precision is that of the class POSITIVE.
+classification or regression; the area under the curve and average precision are those of the class POSITIVE.
 """
 
 import json
@@ -38,7 +38,7 @@ def classification(truth, predicted, positive):
     }
     if positive is not None:
         hit = truth == positive
-        scores["auc"] = metrics.roc_auc_score(hit, probabilities[positive])
+        scores["roc_auc"] = metrics.roc_auc_score(hit, probabilities[positive])
         scores["average_precision"] = metrics.average_precision_score(hit, probabilities[positive])
     return scores
 

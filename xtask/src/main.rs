@@ -16,7 +16,11 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test                       everything that must hold before a change lands
-  quality [--quick] [NAME…]  train with defaults on real tables and write bench/quality/
+  quality [OPTIONS] [TABLE…] train with defaults and the peers on real tables and write bench/quality/
+    --choose                   the candidates for the defaults, judged on training rows alone
+    --only NAME                one contestant or candidate; may be given several times
+    --quick                    no peers, one split of some tables, nothing written
+    --tables                   measure nothing, only write the tables anew
   bench [OPTIONS]            measure backpass and its peers in turn and write bench/results.json and bench/README.md
     --only SECTION             one section: training, inference, jobs, scalar or growth; may be given several times
     --quick                    few and short samples, written to target/bench/

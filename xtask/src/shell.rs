@@ -1,6 +1,6 @@
 //! Running commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -44,6 +44,21 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("{command:?} failed ({})", output.status);
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The Python of a virtual environment, made unless it holds what is asked for already.
+pub fn python(environment: &Path, requirements: &str) -> Result<PathBuf> {
+    let python = environment.join("bin").join("python");
+    let wanted = std::fs::read_to_string(requirements)?;
+    let installed = environment.join("requirements.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(python);
+    }
+    eprintln!("installing {requirements}");
+    run(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", requirements]))?;
+    std::fs::write(installed, wanted)?;
+    Ok(python)
 }
 
 /// Runs one step of a longer command, saying its name and how long it took.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::section::{Request, Section};
-use crate::shell::{self, run};
+use crate::shell::{self, python, run};
 
 /// glibc's malloc keeps freed memory when told so; engines that allocate for every operator are far faster then.
 const KEEP_MEMORY: &[(&str, &str)] =
@@ -39,7 +39,7 @@ impl Places {
         let folder = shell::target().join("bench");
         std::fs::create_dir_all(folder.join("out"))?;
         std::fs::create_dir_all(folder.join("models"))?;
-        let python = install(folder.join("venv"))?;
+        let python = python(&folder.join("venv"), "bench/requirements.txt")?;
         eprintln!("building the peers in Rust and backpass");
         let target = folder.join("peers");
         let mut build = Command::new(env!("CARGO"));
@@ -76,21 +76,6 @@ impl Places {
         ];
         places.iter().fold(word.to_string(), |word, (name, place)| word.replace(name, &place.display().to_string()))
     }
-}
-
-/// Makes the virtual environment, unless it holds what is asked for already.
-fn install(environment: PathBuf) -> Result<PathBuf> {
-    let python = environment.join("bin").join("python");
-    let requirements = std::fs::read_to_string("bench/requirements.txt")?;
-    let installed = environment.join("requirements.txt");
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == requirements) {
-        return Ok(python);
-    }
-    eprintln!("installing the peers in Python, some 5 GB");
-    run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", "bench/requirements.txt"]))?;
-    std::fs::write(installed, requirements)?;
-    Ok(python)
 }
 
 /// Writes the networks of a section's predictions as ONNX files.
