@@ -5,7 +5,8 @@ const BOUNDS: (f64, f64) = (0.1, 100.0);
 const CUTS: usize = 60;
 
 /// The number by which to divide the outputs of a network so that the mean log-loss of `targets`, class numbers, is least;
-/// to the rows of each class one is added, as Platt (1999) does, so that rows without a mistake do not make certain.
+/// one row is added that is of no class more than of another, so that rows without a mistake do not make certain, much as
+/// Platt (1999) does.
 /// `outputs` has one logit a row for two classes, else one for each class, and that for each of several members whose
 /// probabilities are averaged. 1 for a number.
 pub(crate) fn temperature(outputs: &[f64], targets: &[f64], classes: usize) -> f64 {
@@ -13,8 +14,8 @@ pub(crate) fn temperature(outputs: &[f64], targets: &[f64], classes: usize) -> f
         return 1.0;
     }
     let width = if classes == 2 { 1 } else { classes };
-    let rows = targets.len() as f64;
-    let (right, wrong) = ((rows + 1.0) / (rows + classes as f64), 1.0 / (rows + classes as f64));
+    let wrong = 1.0 / (classes as f64 * (targets.len() + 1) as f64);
+    let right = 1.0 - wrong * (classes - 1) as f64;
     let loss = |ln_temperature: f64| {
         let inverse = (-ln_temperature).exp();
         // The logarithm of the probability that one member gives a class.
@@ -56,10 +57,10 @@ mod tests {
 
     #[test]
     fn logits_that_are_too_large_by_a_factor_are_divided_by_it() {
-        // Of 100 rows with the logit 3·ln 4, 80 are of class 1; with one more of each class the logit is to be ln 4.
+        // Of 100 rows with the logit 3·ln 4, 80 are of class 1; with one more of no class the logit is to be about ln 4.
         let outputs = vec![3.0 * 4f64.ln(); 100];
         let targets: Vec<f64> = (0..100).map(|i| f64::from(u8::from(i % 5 != 0))).collect();
-        let share = (80.0 * 101.0 + 20.0) / (100.0 * 102.0);
+        let share = (80.0 * 201.0 + 20.0) / (100.0 * 202.0);
         let wanted = 3.0 * 4f64.ln() / f64::ln(share / (1.0 - share));
         assert!((temperature(&outputs, &targets, 2) - wanted).abs() < 1e-6);
     }
@@ -69,7 +70,7 @@ mod tests {
         let outputs = [[40.0, 0.0, 0.0], [0.0, 40.0, 0.0], [0.0, 0.0, 40.0]].concat();
         let temperature = temperature(&outputs, &[0.0, 1.0, 2.0], 3);
         let certain = (40.0 / temperature).exp() / ((40.0 / temperature).exp() + 2.0);
-        assert!((certain - 4.0 / 6.0).abs() < 1e-6, "{certain}");
+        assert!((certain - 10.0 / 12.0).abs() < 1e-6, "{certain}");
     }
 
     #[test]
