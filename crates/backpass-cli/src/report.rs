@@ -31,7 +31,7 @@ pub struct Report<'a> {
 impl Report<'_> {
     /// Assesses the model and writes the page.
     pub fn write(&self, path: &Path, force: bool) -> Result<(), Failure> {
-        let options = options(self.model, self.threads);
+        let options = options(self.model, self.threads, self.rows.unseen);
         let assessment = self.model.assess(self.table, &self.rows.numbers, &options).map_err(Failure::of_table)?;
         let page = page::page(self, &assessment)?;
         Ok(write_file(path, page.as_bytes(), force)?)
@@ -39,6 +39,6 @@ impl Report<'_> {
 }
 
 /// The seed of a model's training also chooses the rows by which it is judged.
-pub fn options(model: &Model, threads: usize) -> AssessOptions {
-    AssessOptions { threads, seed: model.manifest.options.seed.unwrap_or(0) }
+pub fn options(model: &Model, threads: usize, by_strangers: bool) -> AssessOptions {
+    AssessOptions { threads, seed: model.manifest.options.seed.unwrap_or(0), by_strangers }
 }

@@ -48,6 +48,21 @@ pub struct AssessOptions {
     pub threads: usize,
     /// Where random numbers come from: resamples, permutations, samples of rows.
     pub seed: u64,
+    /// Whether each row of the table that a bag was trained on is judged by the network that has not learnt from it.
+    pub by_strangers: bool,
+}
+
+/// Rows with a target, and where each is judged by one network of a bag, which one.
+pub(crate) struct Jury {
+    pub table: Table,
+    pub members: Option<Vec<u32>>,
+}
+
+impl Jury {
+    fn select(&self, rows: &[u32]) -> Jury {
+        let members = self.members.as_ref().map(|members| rows.iter().map(|&row| members[row as usize]).collect());
+        Jury { table: self.table.select_rows(rows), members }
+    }
 }
 
 /// How good a model is on some rows, and what it looks at.
@@ -144,9 +159,10 @@ impl Model {
     /// When the table lacks columns of the model, or no row has a target.
     pub fn assess(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Assessment, FitError> {
         let (rows, left_out) = self.with_target(table, rows)?;
-        let chosen = &table.select_rows(&rows);
+        let jury = self.jury(table, &rows, options)?;
+        let chosen = &jury.table;
         let classes = self.target.task.classes().len();
-        let predictions = self.predict(chosen, options.threads)?;
+        let predictions = self.predict_by(chosen, jury.members.as_deref(), options.threads)?;
         let outcome = Outcome::new(&self.target, predictions.values.clone(), self.targets(chosen)?);
         let metrics = outcome.metrics(None)?;
         let resampled = outcome.resampled(options);
@@ -155,10 +171,10 @@ impl Model {
             None => Details::Numbers(Numbers::new(&outcome.values, &outcome.targets, options.seed)),
         };
         let error = if classes == 0 { "rmse" } else { "log_loss" };
-        let (importance, permuted) = self.importance(chosen, &outcome.targets, error, options)?;
+        let (importance, permuted) = self.importance(&jury, &outcome.targets, error, options)?;
         let shown: Vec<String> = importance.iter().take(SHOWN).map(|column| column.column.clone()).collect();
         let averaged = sample(rows.len(), AVERAGED, options.seed);
-        let mut probe = self.probe(chosen, &averaged, options.threads)?;
+        let mut probe = self.probe(&jury, &averaged, options.threads)?;
         let dependence = shown.iter().map(|name| probe.dependence(name, classes)).collect::<Result<Vec<_>, _>>()?;
         let unsure = metrics.get("accuracy").filter(|share| *share == 1.0).map(|_| no_mistake(rows.len()));
         Ok(Assessment {
@@ -179,10 +195,17 @@ impl Model {
         })
     }
 
+    /// Some rows of a table, and who judges them.
+    pub(crate) fn jury(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Jury, FitError> {
+        let strangers = if options.by_strangers { self.strangers(table)? } else { None };
+        let members = strangers.map(|strangers| rows.iter().map(|&row| strangers[row as usize]).collect());
+        Ok(Jury { table: table.select_rows(rows), members })
+    }
+
     /// The importance of each column on as many rows as are affordable, with their number and that of the permutations.
     fn importance(
         &self,
-        table: &Table,
+        jury: &Jury,
         targets: &[f64],
         error: &str,
         options: &AssessOptions,
@@ -197,7 +220,7 @@ impl Model {
             let metrics = self.target.metrics(predicted, &targets, |name| name == error)?;
             Ok(metrics.get(error).unwrap_or(f64::NAN))
         };
-        let importance = self.probe(table, &rows, options.threads)?.importance(repeats, options.seed, judge)?;
+        let importance = self.probe(jury, &rows, options.threads)?.importance(repeats, options.seed, judge)?;
         Ok((importance, (rows.len(), repeats)))
     }
 
@@ -213,11 +236,12 @@ impl Model {
     }
 
     /// The columns of some rows, ready to be changed.
-    fn probe(&self, table: &Table, rows: &[u32], threads: usize) -> Result<Probe<'_>, FitError> {
-        let raw = raw(&table.select_rows(rows), &self.schema, &self.inputs, &mut Surprises::default())?;
+    fn probe(&self, jury: &Jury, rows: &[u32], threads: usize) -> Result<Probe<'_>, FitError> {
+        let Jury { table, members } = jury.select(rows);
+        let raw = raw(&table, &self.schema, &self.inputs, &mut Surprises::default())?;
         let predict = match self.manifest.options.precision.as_deref() {
-            Some("f64") => predict::<f64>(self, rows.len(), threads)?,
-            _ => predict::<f32>(self, rows.len(), threads)?,
+            Some("f64") => predict::<f64>(self, rows.len(), members, threads)?,
+            _ => predict::<f32>(self, rows.len(), members, threads)?,
         };
         Ok(Probe { raw, rows: rows.len(), inputs: &self.inputs, predict })
     }

@@ -127,6 +127,9 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let early = options.resolve(&target.task, table.rows(), 0);
     let parts = early.bag.unwrap_or(1);
     let bagged = parts > 1 && formula.is_none();
+    if let Some(text) = early.validation.as_deref().filter(|text| bagged && text.parse::<f64>().is_err()) {
+        return Err(FitError::choice("--validation", text, "left out: every network of a bag validates on a fold"));
+    }
     let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
     let schema = schema.learn(&table)?;
     let mut left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]

@@ -56,10 +56,14 @@ impl Model {
         Ok(same_name && self.target.present(table, &self.schema)?.len() == rows)
     }
 
-    /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table; none where training kept
-    /// no share of its table apart.
+    /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table: of a bag all, since each
+    /// was set aside from one of its networks; none where training kept nothing of its table apart.
     pub fn held_out(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
         let options = &self.manifest.options;
+        if self.parts() > 1 {
+            let trained_on = self.was_trained_on(table)?;
+            return Ok(trained_on.then(|| self.target.present(table, &self.schema)).transpose()?);
+        }
         if !self.sets_a_share_aside() || !self.was_trained_on(table)? {
             return Ok(None);
         }
@@ -72,11 +76,33 @@ impl Model {
         Ok(Some(split.validation.iter().map(|&row| present[row as usize]).collect()))
     }
 
+    /// For each row of the table that a bag was trained on, the number of the network that has not learnt from it.
+    pub(crate) fn strangers(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
+        if self.parts() < 2 || !self.was_trained_on(table)? {
+            return Ok(None);
+        }
+        let present = self.target.present(table, &self.schema)?;
+        let with_target = table.select_rows(&present);
+        let options = &self.manifest.options;
+        let mut strangers = vec![0; table.rows()];
+        let folds = fold_rows(&with_target, &self.schema, &self.target, options, self.parts())?;
+        for (part, fold) in folds.iter().enumerate() {
+            fold.validation.iter().for_each(|&row| strangers[present[row as usize] as usize] = part as u32);
+        }
+        Ok(Some(strangers))
+    }
+
+    /// The number of networks trained on folds of the rows.
+    pub(crate) fn parts(&self) -> usize {
+        let formula = self.manifest.options.formula.is_some();
+        self.manifest.options.bag.filter(|_| !formula).unwrap_or(1)
+    }
+
     /// Whether training kept a share of its own table to validate on.
     fn sets_a_share_aside(&self) -> bool {
         let options = &self.manifest.options;
         let is_share = options.validation.as_deref().is_none_or(|text| text.parse::<f64>().is_ok());
-        is_share && self.manifest.rows.1 > 0 && options.bag.unwrap_or(1) < 2
+        is_share && self.manifest.rows.1 > 0
     }
 }
 

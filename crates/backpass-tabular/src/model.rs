@@ -155,16 +155,32 @@ impl Model {
 
     /// Predicts every row of a table that has the model's input columns; others are passed over.
     pub fn predict(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
+        self.predict_by(table, None, threads)
+    }
+
+    /// Predicts each row by one network of a bag, given by its number, or by all.
+    pub(crate) fn predict_by(
+        &self,
+        table: &Table,
+        members: Option<&[u32]>,
+        threads: usize,
+    ) -> Result<Predictions, FitError> {
         // What was trained in f64 predicts in f64.
         match self.manifest.options.precision.as_deref() {
-            Some("f64") => self.predict_in::<f64>(table, threads),
-            _ => self.predict_in::<f32>(table, threads),
+            Some("f64") => self.predict_in::<f64>(table, members, threads),
+            _ => self.predict_in::<f32>(table, members, threads),
         }
     }
 
-    fn predict_in<D: Real>(&self, table: &Table, threads: usize) -> Result<Predictions, FitError> {
+    fn predict_in<D: Real>(
+        &self,
+        table: &Table,
+        members: Option<&[u32]>,
+        threads: usize,
+    ) -> Result<Predictions, FitError> {
         let (x, surprises) = features::<D>(table, &self.schema, &self.inputs, &self.encoder)?;
-        let outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
+        let mut outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
+        self.keep_one(&mut outputs, members);
         let values = self.head_values(&outputs)?;
         let Target { task, threshold, .. } = &self.target;
         Ok(Predictions { values, classes: task.classes().to_vec(), threshold: *threshold, surprises })
@@ -180,6 +196,18 @@ impl Model {
         let predictions = self.predict(rows, threads)?;
         let metrics = self.target.metrics(&predictions.values, &self.targets(rows)?, |_| true)?;
         Ok((metrics, rows.rows(), predictions.surprises))
+    }
+
+    /// Puts the outputs of one network of a bag, given by its number for each row, in the place of those of all.
+    pub(crate) fn keep_one<D: Copy>(&self, outputs: &mut [D], members: Option<&[u32]>) {
+        let Some(members) = members else { return };
+        let width = self.network.outputs() / self.parts();
+        for (row, &member) in outputs.chunks_exact_mut(self.network.outputs()).zip(members) {
+            let own = member as usize * width;
+            for part in 0..self.parts() {
+                row.copy_within(own..own + width, part * width);
+            }
+        }
     }
 
     /// SHA-256 over everything that determines predictions: graphs, weights, columns, target.

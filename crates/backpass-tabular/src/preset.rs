@@ -83,6 +83,32 @@ mod tests {
     }
 
     #[test]
+    fn the_best_is_chosen_unless_the_network_or_its_steps_are_given() {
+        let given = FitOptions { epochs: Some(5), bag: Some(2), ..FitOptions::new("y") };
+        assert_eq!(Preset::chosen(&given), "best");
+        assert_eq!(Preset::chosen(&FitOptions { hidden: Some("8".into()), ..given.clone() }), "fast");
+        assert_eq!(Preset::chosen(&FitOptions { learning_rate: Some(0.1), ..given.clone() }), "fast");
+        let named = FitOptions { preset: Some("best".into()), hidden: Some("8".into()), ..given };
+        assert_eq!(Preset::chosen(&named), "best");
+    }
+
+    #[test]
+    fn what_fits_a_table_more_closely_goes_first() {
+        let text = r#"
+            all = { epochs = 1, dropout = 0.1, bag = 1, embedding = "periodic" }
+            regression = { epochs = 2, dropout = 0.2, bag = 2 }
+            rows = [{ below = 10, options = { epochs = 3, dropout = 0.3 } }, { below = 20, options = { epochs = 4 } }]
+            features = [{ from = 5, options = { epochs = 5 } }]
+        "#;
+        let of = |rows, features| toml::from_str::<Preset>(text).unwrap().options(&Task::Regression, rows, features);
+        assert_eq!(of(9, 5).epochs, Some(5));
+        assert_eq!((of(9, 4).epochs, of(9, 4).dropout), (Some(3), Some(0.3)));
+        assert_eq!((of(10, 4).epochs, of(10, 4).dropout), (Some(4), Some(0.2)));
+        assert_eq!((of(20, 4).epochs, of(20, 4).bag), (Some(2), Some(2)));
+        assert_eq!(of(20, 4).embedding.as_deref(), Some("periodic"));
+    }
+
+    #[test]
     fn a_name_that_no_preset_has_is_refused() {
         assert!(Preset::check("lecture").is_ok());
         let error = Preset::check("bset").unwrap_err().to_string();

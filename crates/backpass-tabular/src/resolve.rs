@@ -119,6 +119,10 @@ impl FitOptions {
                 resolved.weight_decay = given.weight_decay;
             }
         }
+        // Rows to validate on that are given are for one network.
+        if given.bag.is_none() && given.validation.is_some() {
+            resolved.bag = None;
+        }
         // The loss may say its smoothing itself.
         if given.label_smoothing.is_none() && given.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
             resolved.label_smoothing = None;

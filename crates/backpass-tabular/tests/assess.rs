@@ -6,7 +6,7 @@ use backpass_tabular::{
     Along, AssessOptions, Assessment, Cells, Column, Details, FitOptions, Fitted, Table, compare, fit,
 };
 
-const OPTIONS: AssessOptions = AssessOptions { threads: 2, seed: 7 };
+const OPTIONS: AssessOptions = AssessOptions { threads: 2, seed: 7, by_strangers: true };
 
 /// Two columns of which the second tells nothing, a category that does, and what follows from them.
 fn table(rows: usize, target: impl Fn(f64, usize) -> String) -> Table {
@@ -76,10 +76,29 @@ fn only_its_own_table_holds_rows_out() {
         assert_eq!(fitted.model.held_out(&unknown).unwrap(), None);
     }
     let none = trained(&table, FitOptions { validation: Some("none".into()), ..FitOptions::default() });
-    let bag = trained(&table, FitOptions { bag: Some(2), ..FitOptions::default() });
-    for all_learnt in [none, bag] {
-        assert!(all_learnt.model.was_trained_on(&table).unwrap());
-        assert_eq!(all_learnt.model.held_out(&table).unwrap(), None);
+    assert!(none.model.was_trained_on(&table).unwrap());
+    assert_eq!(none.model.held_out(&table).unwrap(), None);
+}
+
+#[test]
+fn the_rows_of_a_bag_are_judged_by_the_network_that_has_not_learnt_from_them() {
+    // One row without a target, so that the rows of the table are not those of the training.
+    let number = |x: f64, level: usize| if x < 1e-3 { String::new() } else { (10.0 * x + level as f64).to_string() };
+    for table in [table(300, number), two_classes(300)] {
+        let fitted = trained(&table, FitOptions { bag: Some(3), epochs: Some(20), ..FitOptions::default() });
+        let rows = fitted.model.held_out(&table).unwrap().unwrap();
+        assert_eq!(rows.len(), fitted.rows.0);
+        let value = |options: &AssessOptions, name: &str| {
+            let assessment = fitted.model.assess(&table, &rows, options).unwrap();
+            assessment.metrics.iter().find(|judged| judged.name == name).unwrap().value
+        };
+        for (name, wanted) in &fitted.validation_metrics.as_ref().unwrap().values {
+            let found = value(&OPTIONS, name);
+            assert!((found - wanted).abs() < 1e-6, "{name}: {found}, not {wanted}");
+            let by_all = value(&AssessOptions { by_strangers: false, ..OPTIONS }, name);
+            let trained = fitted.train_metrics.get(name).unwrap();
+            assert!((by_all - trained).abs() < 1e-6, "{name}: {by_all}, not {trained}");
+        }
     }
 }
 
@@ -149,7 +168,7 @@ fn threads_never_change_an_assessment_and_the_seed_does() {
     let fitted = trained(&table, FitOptions::default());
     let rows: Vec<u32> = (0..200).collect();
     let of = |threads, seed| {
-        let found = fitted.model.assess(&table, &rows, &AssessOptions { threads, seed }).unwrap();
+        let found = fitted.model.assess(&table, &rows, &AssessOptions { threads, seed, ..OPTIONS }).unwrap();
         (found.metrics, found.importance, found.dependence, found.worst)
     };
     assert_eq!(of(1, 7), of(3, 7));

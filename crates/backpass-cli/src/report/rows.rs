@@ -10,6 +10,8 @@ pub struct Rows {
     pub numbers: Vec<u32>,
     /// What they are, in words that follow their number.
     pub are: String,
+    /// Whether they are to be judged by what has not learnt from them.
+    pub unseen: bool,
     /// What that means for the figures.
     pub caution: Option<&'static str>,
 }
@@ -40,18 +42,21 @@ impl Rows {
         }
         let (are, caution) = match (held_out, learnt) {
             (_, true) => (format!("rows of {name}, which were trained on"), Some(LEARNT)),
+            (true, false) if numbers.len() == table.rows() => {
+                (format!("rows of {name}, each judged by a network that has not learnt from it"), Some(HELD_OUT))
+            }
             (true, false) => {
                 (format!("of the {} rows of {name}: those held out from training", table.rows()), Some(HELD_OUT))
             }
             (false, false) => (format!("rows of {name}"), None),
         };
-        Ok(Rows { numbers, are, caution })
+        Ok(Rows { numbers, are, unseen: !all, caution })
     }
 
     /// All rows of the table of its own on which a training validated.
     pub fn validated(table: &Table) -> Rows {
         let are = format!("rows of {}, on which training validated", table.name);
-        Rows { numbers: (0..table.rows() as u32).collect(), are, caution: Some(HELD_OUT) }
+        Rows { numbers: (0..table.rows() as u32).collect(), are, unseen: true, caution: Some(HELD_OUT) }
     }
 }
 

@@ -61,7 +61,7 @@ impl Compare {
         let table = self.reading.table(data)?;
         let rows = Rows::of(models.iter().map(|(_, model)| model), &table, self.all_rows)?;
         let first = &models[0].1;
-        let options = options(first, self.threads.count());
+        let options = options(first, self.threads.count(), rows.unseen);
         let comparison = compare(&models, &table, &rows.numbers, &options).map_err(Failure::of_table)?;
         if self.json {
             let (task, target) = (first.target.task.name(), first.target.name.as_str());

@@ -72,10 +72,11 @@ pub fn compare(
         return Err(FitError::Compare { a: first_name.clone(), b: name.clone(), reason });
     }
     let (rows, _) = first.with_target(table, rows)?;
-    let rows = &table.select_rows(&rows);
     let mut judges = Vec::with_capacity(models.len());
     for (_, model) in models {
-        let outcome = Outcome::new(&model.target, model.predict(rows, options.threads)?.values, model.targets(rows)?);
+        let jury = model.jury(table, &rows, options)?;
+        let predictions = model.predict_by(&jury.table, jury.members.as_deref(), options.threads)?;
+        let outcome = Outcome::new(&model.target, predictions.values, model.targets(&jury.table)?);
         // The same seed draws the same rows for every model.
         let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
         judges.push((metrics, resampled));
@@ -103,5 +104,5 @@ pub fn compare(
             });
         }
     }
-    Ok(Comparison { rows: rows.rows(), resamples: base_resampled.len(), models: contestants, differences })
+    Ok(Comparison { rows: rows.len(), resamples: base_resampled.len(), models: contestants, differences })
 }

@@ -102,7 +102,7 @@ mod tests {
         let target = Target { name: "y".into(), task, reason: String::new(), threshold: None };
         let values = (0..50).flat_map(|row| [1.0 - f64::from(row * 37 % 50) / 50.0, f64::from(row * 37 % 50) / 50.0]);
         let outcome = Outcome::new(&target, values.collect(), (0..50).map(|row| f64::from(row * 13 % 7 % 2)).collect());
-        let options = AssessOptions { threads: 1, seed: 4 };
+        let options = AssessOptions { threads: 1, seed: 4, by_strangers: true };
         let plain = bootstrap(50, 1000, 4, 1, |drawn| outcome.metrics(Some(drawn)).unwrap().values);
         for (found, expected) in outcome.resampled(&options).iter().zip(plain) {
             for (found, (name, expected)) in found.iter().zip(expected) {

@@ -55,8 +55,13 @@ pub enum Along {
 /// From raw columns of so many rows to predictions.
 pub(crate) type Predict<'a> = dyn FnMut(&Raw, usize) -> Result<Vec<f64>, FitError> + 'a;
 
-/// The whole way from raw columns to predictions, compiled once.
-pub(crate) fn predict<D: Real>(model: &Model, rows: usize, threads: usize) -> Result<Box<Predict<'_>>, FitError> {
+/// The whole way from raw columns to predictions, compiled once; of a bag each row may have the one network that predicts it.
+pub(crate) fn predict<D: Real>(
+    model: &Model,
+    rows: usize,
+    members: Option<Vec<u32>>,
+    threads: usize,
+) -> Result<Box<Predict<'_>>, FitError> {
     let mut encoder = Runner::new(&model.encoder, CHUNK.min(rows.max(1)))?;
     let mut network = Predictor::<D>::new(&model.network, threads)?;
     let mut head = Head::new(&model.head, &model.target.task, rows)?;
@@ -68,7 +73,9 @@ pub(crate) fn predict<D: Real>(model: &Model, rows: usize, threads: usize) -> Re
             let features = encoder.run(some.len(), &inputs.each_ref().map(|(name, v)| (*name, &v[..])), "features")?;
             x.extend(features.iter().map(|&v| D::from_f64(v)));
         }
-        head.values(&network.predict(&x))
+        let mut outputs = network.predict(&x);
+        model.keep_one(&mut outputs, members.as_deref());
+        head.values(&outputs)
     }))
 }
 
