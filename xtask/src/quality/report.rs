@@ -81,6 +81,9 @@ fn scores(page: &mut String, plan: &Plan, contestants: &[&str], results: &Result
 /// Mean rank, geometric means of errors, over the tables that all contestants have been measured on.
 fn summary(page: &mut String, plan: &Plan, contestants: &[&str], results: &Results) -> Result<()> {
     let tables: Vec<&Table> = plan.tables.iter().filter(|t| compared(t, contestants, results)).collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
     let probable: Vec<&&Table> = tables.iter().filter(|t| log_loss(results, t, contestants[0]).is_some()).collect();
     let errors = |table: &Table| -> Vec<f64> {
         contestants.iter().map(|name| error(results, table, name).unwrap_or(f64::NAN)).collect()
