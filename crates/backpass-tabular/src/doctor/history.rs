@@ -1,11 +1,10 @@
 //! The losses of a run, epoch by epoch.
 
-use backpass::train::StopReason;
+use backpass::train::{Divergence, Epoch, StopReason};
 
-use crate::doctor::network::default_rate;
 use crate::doctor::run::Run;
-use crate::doctor::{Fault, Finding, Severity};
-use crate::fit::Fitted;
+use crate::doctor::{Change, Fault, Finding, Severity};
+use crate::model::Model;
 use crate::options::FitOptions;
 
 /// A rise of the training loss from one epoch to the next that is no noise, as a share of a constant's loss.
@@ -33,26 +32,14 @@ const GAP: f64 = 0.3;
 const NOTHING: f64 = 0.98;
 
 /// The finding of a run that left the finite numbers.
-pub(super) fn divergence(options: &FitOptions, fitted: &Fitted) -> Option<Finding> {
-    let StopReason::Diverged(divergence) = &fitted.report.stop else { return None };
-    let finding = Finding::new(Fault::Diverged, Severity::Serious, "", fitted.report.stop.to_string(), divergence.help);
+pub(super) fn divergence(model: &Model, divergence: &Divergence) -> Finding {
+    let evidence = StopReason::Diverged(divergence.clone()).to_string();
+    let finding = Finding::new(Fault::Diverged, Severity::Serious, "", evidence, divergence.help);
     let finding = finding.numbers([("epoch", divergence.epoch as f64), ("step", divergence.step as f64)]);
-    if options.formula.is_some() {
-        return Some(finding);
+    match model.manifest.options.learning_rate {
+        Some(rate) => finding.cured_by(Change::learning_rate(rate / 10.0)),
+        None => finding,
     }
-    let rate = fitted.resolved.learning_rate.unwrap_or(1e-3);
-    let options = FitOptions { learning_rate: None, ..options.clone() };
-    let (model, rows) = (&fitted.model, fitted.rows.0);
-    let usual = options.resolve(&model.target.task, rows, model.inputs.features.len()).learning_rate;
-    let (text, options) = match usual.filter(|usual| *usual < rate) {
-        Some(usual) => rate_change(usual),
-        None => rate_change(rate / 10.0),
-    };
-    Some(finding.cured_by(text, options))
-}
-
-fn rate_change(rate: f64) -> (String, FitOptions) {
-    (format!("--learning-rate {rate}"), FitOptions { learning_rate: Some(rate), ..FitOptions::default() })
 }
 
 pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
@@ -62,84 +49,87 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     [rate, end, overfitting(run), nothing(run)].into_iter().flatten().collect()
 }
 
+fn history<'a>(run: &Run<'a>) -> &'a [Epoch] {
+    &run.model.history
+}
+
 /// The loss to measure training losses by: that of a constant, or of the first epoch where rows have weights.
 fn scale(run: &Run<'_>) -> f64 {
-    let weighted = run.options.weight.is_some() || run.options.class_weight.is_some();
-    if weighted { run.fitted.report.history[0].train_loss } else { run.constant_loss.0 }
+    let weighted = run.options().weight.is_some() || run.options().class_weight.is_some();
+    if weighted { history(run)[0].train_loss } else { run.constant.0 }
 }
 
 fn too_high(run: &Run<'_>) -> Option<Finding> {
-    let (rate, history, scale) = (run.fitted.resolved.learning_rate?, &run.fitted.report.history, scale(run));
+    let (rate, history, scale) = (run.options().learning_rate?, history(run), scale(run));
     let jumps = history.windows(2).filter(|pair| pair[1].train_loss > pair[0].train_loss + JUMP * scale).count();
     let first = history[0].train_loss / scale;
     // Large weights or inputs at the start are another fault.
-    let overshot = first > OVERSHOT && run.options.init.is_none() && run.options.scaling.is_none();
-    if jumps < JUMPS && !overshot {
+    let started_well = run.options().init == run.usual.init && run.options().scaling == run.usual.scaling;
+    if jumps < JUMPS && !(started_well && first > OVERSHOT) {
         return None;
     }
     let epochs = history.len();
     let evidence = format!(
         "the training loss jumped up {jumps} times in {epochs} epochs; the first was at {first:.1} times the loss of a constant"
     );
-    let usual = default_rate(run);
-    let (text, options) = rate_change(if usual < rate { usual } else { rate / 10.0 });
-    let advice = format!("lower it from {rate}: {text}");
+    let lower = run.usual_rate().filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
+    let change = Change::learning_rate(lower);
+    let advice = format!("lower it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooHigh, Severity::Serious, "", evidence, advice);
-    Some(finding.numbers([("jumps", jumps as f64), ("first", first), ("rate", rate)]).cured_by(text, options))
+    Some(finding.numbers([("jumps", jumps as f64), ("first", first), ("rate", rate)]).cured_by(change))
 }
 
 fn too_low(run: &Run<'_>) -> Option<Finding> {
-    let (rate, history, scale) = (run.fitted.resolved.learning_rate?, &run.fitted.report.history, scale(run));
+    let (rate, history, scale) = (run.options().learning_rate?, history(run), scale(run));
+    let epochs = history.len();
     let falls = history.windows(2).filter(|pair| pair[1].train_loss < pair[0].train_loss).count() as f64;
-    let share = falls / (history.len().max(2) - 1) as f64;
-    let (first, last) = (history[0].train_loss, history[history.len() - 1].train_loss);
-    if history.len() < 5 || share < STEADY || last < HARDLY * scale {
+    let share = falls / (epochs.max(2) - 1) as f64;
+    let (first, last) = (history[0].train_loss, history[epochs - 1].train_loss);
+    // What learns by heart what it cannot predict falls as steadily, but is best early.
+    let best_late = run.model.manifest.best_epoch * 10 >= epochs * 9;
+    if epochs < 5 || share < STEADY || last < HARDLY * scale || !best_late {
         return None;
     }
     let evidence = format!(
         "the training loss fell in {falls} of {} epochs, and only from {first:.4} to {last:.4}; a constant has {scale:.4}",
-        history.len() - 1
+        epochs - 1
     );
-    let usual = default_rate(run);
-    let (text, options) = rate_change(if usual > rate { usual } else { 10.0 * rate });
-    let advice = format!("raise it from {rate}: {text}");
+    let higher = run.usual_rate().filter(|usual| *usual > rate).unwrap_or(10.0 * rate);
+    let change = Change::learning_rate(higher);
+    let advice = format!("raise it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooLow, Severity::Serious, "", evidence, advice);
-    Some(finding.numbers([("first", first), ("last", last), ("rate", rate)]).cured_by(text, options))
+    Some(finding.numbers([("first", first), ("last", last), ("rate", rate)]).cured_by(change))
 }
 
 fn at_end(run: &Run<'_>) -> Option<Finding> {
-    let report = &run.fitted.report;
-    let StopReason::Epochs { epochs } = report.stop else { return None };
-    let constant = run.constant_loss.1?;
-    let losses: Vec<f64> = report.history.iter().filter_map(|epoch| epoch.validation_loss).collect();
+    let (manifest, epochs) = (&run.model.manifest, history(run).len());
+    let constant = run.constant.1?;
+    let losses: Vec<f64> = history(run).iter().filter_map(|epoch| epoch.validation_loss).collect();
     let before = (losses.len() - losses.len().div_ceil(5)).max(1).min(losses.len());
     let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
     let (earlier, overall) = (best(&losses[..before]), best(&losses));
-    if report.best_epoch * 20 < epochs * 19 || earlier - overall < STILL_GAINED * constant {
+    let stopped_at_end = manifest.stop_reason == "epochs" && manifest.best_epoch * 20 >= epochs * 19;
+    if !stopped_at_end || earlier - overall < STILL_GAINED * constant {
         return None;
     }
     let evidence = format!(
         "epoch {} of {epochs} was the best; the last fifth lowered the validation loss from {earlier:.4} to {overall:.4}",
-        report.best_epoch
+        manifest.best_epoch
     );
     let more = 4 * epochs;
     let options = FitOptions { epochs: Some(more), ..FitOptions::default() };
-    let text = format!("--epochs {more}");
-    let finding = Finding::new(Fault::BestEpochAtEnd, Severity::Warning, "", evidence, format!("train longer: {text}"));
-    Some(
-        finding
-            .numbers([("best_epoch", report.best_epoch as f64), ("gained", earlier - overall)])
-            .cured_by(text, options),
-    )
+    let change = Change::new(format!("--epochs {more}"), options);
+    let advice = format!("train longer: {}", change.text);
+    let finding = Finding::new(Fault::BestEpochAtEnd, Severity::Warning, "", evidence, advice);
+    Some(finding.numbers([("best_epoch", manifest.best_epoch as f64), ("gained", earlier - overall)]).cured_by(change))
 }
 
 fn overfitting(run: &Run<'_>) -> Option<Finding> {
-    let (train, validation) = (run.train_loss / run.constant_loss.0, run.validation_loss()? / run.constant_loss.1?);
-    let history = &run.fitted.report.history;
-    let stopped = matches!(run.fitted.report.stop, StopReason::Patience { .. });
-    let last = history.last()?.validation_loss? / run.constant_loss.1?;
-    // Stopping early is the cure; without it the rise after the best epoch is wasted work at best.
-    let rise = if stopped { 0.0 } else { last - validation };
+    let (train, validation) = (run.losses.0 / run.constant.0, run.losses.1? / run.constant.1?);
+    let last = history(run).last()?.validation_loss? / run.constant.1?;
+    // Where stopping early was turned off, the rise after the best epoch is wasted work at best.
+    let usual = run.usual.patience.filter(|patience| *patience > 0 && run.options().patience == Some(0));
+    let rise = if usual.is_some() { last - validation } else { 0.0 };
     if validation - train < GAP && rise < GAP {
         return None;
     }
@@ -152,20 +142,19 @@ fn overfitting(run: &Run<'_>) -> Option<Finding> {
     let advice = "collect more rows, take fewer neurons (--hidden), or add --dropout or --weight-decay";
     let finding = Finding::new(Fault::Overfitting, Severity::Warning, "", evidence, advice);
     let finding = finding.numbers([("train", train), ("validation", validation), ("last", last)]);
-    if run.options.patience == Some(0) && rise >= GAP {
-        let patience = FitOptions { patience: None, ..run.options.clone() };
-        let (model, rows) = (&run.fitted.model, run.fitted.rows.0);
-        let patience = patience.resolve(&model.target.task, rows, model.inputs.features.len()).patience?;
-        let options = FitOptions { patience: Some(patience), ..FitOptions::default() };
-        return Some(finding.cured_by(format!("--patience {patience}"), options));
-    }
-    Some(finding)
+    Some(match usual {
+        Some(patience) if rise >= GAP => {
+            let options = FitOptions { patience: Some(patience), ..FitOptions::default() };
+            finding.cured_by(Change::new(format!("--patience {patience}"), options))
+        }
+        _ => finding,
+    })
 }
 
 fn nothing(run: &Run<'_>) -> Option<Finding> {
-    let (loss, constant, rows) = match (run.validation_loss(), run.constant_loss.1) {
-        (Some(loss), Some(constant)) => (loss, constant, "validation"),
-        _ => (run.train_loss, run.constant_loss.0, "training"),
+    let (loss, constant, rows) = match (run.losses, run.constant) {
+        ((_, Some(loss)), (_, Some(constant))) => (loss, constant, "validation"),
+        _ => (run.losses.0, run.constant.0, "training"),
     };
     if loss < NOTHING * constant {
         return None;

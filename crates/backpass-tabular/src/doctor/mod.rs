@@ -1,6 +1,6 @@
 //! Names what is wrong with a table or a training run, with the evidence in numbers.
 //!
-//! Every check is a pure function to findings: [`examine_table`] looks at the rows before training, [`examine_run`] at what
+//! Every check is a pure function to findings: [`examine_table`] looks at the rows before training, [`examine_model`] at what
 //! training did and at the trained network. Where a finding has a [`Change`], [`prove`] trains again with it.
 
 mod columns;
@@ -12,10 +12,13 @@ mod run;
 
 use std::collections::BTreeMap;
 
+use backpass::train::StopReason;
 use serde::Serialize;
 
-use crate::fit::{Fitted, infer_options, split, task_name};
+use crate::fit::{Fitted, subject};
 use crate::fit_error::FitError;
+use crate::held_out::{fold_rows, group_column, split};
+use crate::model::Model;
 use crate::options::FitOptions;
 use crate::schema::{ColumnSchema, Schema};
 use crate::table::Table;
@@ -103,6 +106,32 @@ pub struct Change {
     pub options: FitOptions,
 }
 
+impl Change {
+    fn new(text: String, options: FitOptions) -> Self {
+        Change { text, options }
+    }
+
+    fn learning_rate(rate: f64) -> Self {
+        Change::new(
+            format!("--learning-rate {rate}"),
+            FitOptions { learning_rate: Some(rate), ..FitOptions::default() },
+        )
+    }
+
+    fn scaling(how: &str) -> Self {
+        Change::new(format!("--scaling {how}"), FitOptions { scaling: Some(how.into()), ..FitOptions::default() })
+    }
+
+    fn init(how: &str) -> Self {
+        Change::new(format!("--init {how}"), FitOptions { init: Some(how.into()), ..FitOptions::default() })
+    }
+
+    fn activation(name: &str) -> Self {
+        let activation = Some(name.to_string());
+        Change::new(format!("--activation {name}"), FitOptions { activation, ..FitOptions::default() })
+    }
+}
+
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -133,8 +162,8 @@ impl Finding {
         Finding { numbers: numbers.into(), ..self }
     }
 
-    fn cured_by(self, text: impl Into<String>, options: FitOptions) -> Self {
-        Finding { change: Some(Change { text: text.into(), options }), ..self }
+    fn cured_by(self, change: Change) -> Self {
+        Finding { change: Some(change), ..self }
     }
 }
 
@@ -150,24 +179,28 @@ struct Rows {
 }
 
 impl Rows {
+    /// Of a bag, the rows of its last member.
     fn of(table: &Table, options: &FitOptions) -> Result<Rows, FitError> {
-        let schema = Schema::infer(table, &infer_options(options)?)?;
-        let target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
-        let all = table.select_rows(&target.present(table, &schema)?);
-        let options = options.resolve(&target.task, all.rows(), 0);
-        let (train, validation) = split(&all, &schema, &target, &options)?;
-        let train = train.into_owned();
+        let (schema, target, all) = subject(table, options)?;
+        let (options, all) = (options.resolve(&target.task, all.rows(), 0), all.into_owned());
+        let folds = match options.bag {
+            Some(parts) if parts > 1 => fold_rows(&all, &schema, &target, &options, parts)?,
+            _ => Vec::new(),
+        };
+        let (train, validation) = match folds.last() {
+            Some(fold) => (all.select_rows(&fold.train), Some(all.select_rows(&fold.validation))),
+            None => {
+                let (train, validation) = split(&all, &schema, &target, &options)?;
+                (train.into_owned(), validation)
+            }
+        };
         Ok(Rows { schema, target, options, all, train, validation })
     }
 
     /// The columns apart from the target, the weights and the groups.
     fn columns(&self) -> impl Iterator<Item = &ColumnSchema> {
-        let group = self.options.split.as_deref().and_then(|how| how.strip_prefix("group="));
-        let weight = self.options.weight.as_deref();
-        self.schema
-            .columns
-            .iter()
-            .filter(move |c| c.name != self.target.name && ![group, weight].contains(&Some(c.name.as_str())))
+        let apart = [Some(self.target.name.as_str()), self.options.weight.as_deref(), group_column(&self.options)];
+        self.schema.columns.iter().filter(move |column| !apart.contains(&Some(column.name.as_str())))
     }
 
     /// The columns that the network can learn from.
@@ -185,30 +218,43 @@ impl Rows {
     }
 }
 
-/// What is wrong with a table before anything is trained on it, the most serious first.
+/// What is wrong with a table before anything is trained on it, the most serious first. Nothing is said of the table of a
+/// formula, which is to follow the columns that it names.
 ///
 /// # Errors
 /// As [`fit`](crate::fit()) before training: a table or options that cannot be used.
 pub fn examine_table(table: &Table, options: &FitOptions) -> Result<Vec<Finding>, FitError> {
+    if options.formula.is_some() {
+        return Ok(Vec::new());
+    }
     let rows = Rows::of(table, options)?;
     let mut findings = columns::check(&rows)?;
     findings.extend(rows::check(&rows)?);
     Ok(sorted(findings))
 }
 
-/// What is wrong with a training run on `table` with the given `options`, the most serious first. Of a formula only its
-/// divergence is looked at: it has no layers, and its standard errors tell more.
+/// What is wrong with a training run on `table`, the most serious first: where it diverged, or else what
+/// [`examine_model`] finds.
 ///
 /// # Errors
-/// If the table or the options are not those of the run.
-pub fn examine_run(table: &Table, options: &FitOptions, fitted: &Fitted) -> Result<Vec<Finding>, FitError> {
-    if let Some(finding) = history::divergence(options, fitted) {
-        return Ok(vec![finding]);
+/// If the table is not that of the run.
+pub fn examine_run(table: &Table, fitted: &Fitted) -> Result<Vec<Finding>, FitError> {
+    match &fitted.report.stop {
+        StopReason::Diverged(divergence) => Ok(vec![history::divergence(&fitted.model, divergence)]),
+        _ => examine_model(table, &fitted.model),
     }
-    if options.formula.is_some() || fitted.report.history.is_empty() {
+}
+
+/// What is wrong with a model and its training on `table`, the most serious first. Of a formula nothing is said: it has no
+/// layers, and its standard errors tell more. Of networks side by side the last is looked at.
+///
+/// # Errors
+/// If the table is not that of the training.
+pub fn examine_model(table: &Table, model: &Model) -> Result<Vec<Finding>, FitError> {
+    if model.manifest.options.formula.is_some() || model.history.is_empty() {
         return Ok(Vec::new());
     }
-    let run = run::Run::of(table, options, fitted)?;
+    let run = run::Run::of(table, model)?;
     let mut findings = network::check(&run)?;
     findings.extend(history::check(&run));
     Ok(sorted(findings))

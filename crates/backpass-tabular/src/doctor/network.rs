@@ -5,12 +5,12 @@ use backpass::autodiff::{DifferentiateError, gradient};
 use backpass::builder::Builder;
 use backpass::graph::ScopeKind;
 use backpass::interpret::interpret;
-use backpass::nn::{Activation, layers};
+use backpass::nn::{Activation, LayerNodes, layers};
 use backpass::ops::{Category, Op};
 use backpass::shape::Shape;
 
 use crate::doctor::run::Run;
-use crate::doctor::{Fault, Finding, Severity};
+use crate::doctor::{Change, Fault, Finding, Severity};
 use crate::fit_error::FitError;
 use crate::options::FitOptions;
 
@@ -29,13 +29,14 @@ const SAME: f64 = 1e-5;
 /// The factor between the gradients of the first and the last layer at which one of them learns next to nothing.
 const GRADIENT_FACTOR: f64 = 1e4;
 
-/// Inputs that differ by more than this factor in size cannot share one learning rate; scaled ones are of size 1.
+/// Inputs of more than this size cannot share a learning rate with others; scaled ones are of size 1.
 const SIZE_FACTOR: f64 = 100.0;
 
 /// What a hidden layer, or the output layer, does with the sample.
 struct Layer {
     name: String,
-    op: Op,
+    /// Its activation, if it has one.
+    activation: Option<Op>,
     /// Weighted sums and outputs, row by row.
     sums: Array,
     outputs: Array,
@@ -60,7 +61,7 @@ pub(super) fn check(run: &Run<'_>) -> Result<Vec<Finding>, FitError> {
 
 /// Runs the sample forward and backward through the network.
 fn look(run: &Run<'_>) -> Result<Vec<Layer>, FitError> {
-    let network = &run.fitted.model.network;
+    let network = &run.network;
     let missing = || backpass::nn::NetworkError::Missing { what: "output `y`" };
     let (y, nodes) = (network.graph.output("y").ok_or_else(missing)?, layers(&network.graph));
     let mut graph = network.graph.clone();
@@ -77,15 +78,19 @@ fn look(run: &Run<'_>) -> Result<Vec<Layer>, FitError> {
     let weights = network.weights.iter().map(|(name, value)| (name.as_str(), value));
     let values: Vec<(&str, &Array)> = weights.chain([("x", &run.x), ("doctor target", &run.y)]).collect();
     let trace = interpret(&graph, &values).map_err(DifferentiateError::from)?;
-    let layer = |(layer, slope): (&backpass::nn::LayerNodes, _)| {
+    let activation = |sum| {
+        let of = |id| graph.node(id).args.contains(&sum) && graph.node(id).op.info().category == Category::Activation;
+        graph.ids().find(|id| of(*id)).map(|id| graph.node(id).op.clone())
+    };
+    let layer = |(layer, slope): (&LayerNodes, _)| {
         let squares: f64 = trace.value(slope).data().iter().map(|v| v * v).sum();
         Layer {
             name: layer.name.clone(),
-            op: graph.node(layer.output).op.clone(),
+            activation: activation(layer.sum),
             sums: trace.value(layer.sum).clone(),
             outputs: trace.value(layer.output).clone(),
             gradient: (squares / trace.rows() as f64).sqrt(),
-            hidden: layer.output != y,
+            hidden: nodes.last() != Some(layer),
         }
     };
     Ok(nodes.iter().zip(slopes).map(layer).collect())
@@ -131,12 +136,12 @@ fn identical(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
 
 /// Random weights of the size that suits the activation as the cure, where others were asked for.
 fn started_well(run: &Run<'_>, layer: &Layer, finding: Finding) -> Finding {
-    if run.options.init.is_none() {
+    if run.options().init == run.usual.init {
         return finding;
     }
-    let activation = Activation::parse(layer.op.info().name).unwrap_or(Activation::IDENTITY);
-    let init = activation.default_init().to_string();
-    finding.cured_by(format!("--init {init}"), FitOptions { init: Some(init), ..FitOptions::default() })
+    let name = layer.activation.as_ref().map_or("identity", |op| op.info().name);
+    let activation = Activation::parse(name).unwrap_or(Activation::IDENTITY);
+    finding.cured_by(Change::init(&activation.default_init().to_string()))
 }
 
 fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
@@ -144,39 +149,24 @@ fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
     let dead = layer.count(|unit| layer.unit(&layer.outputs, unit).all(|v| v == first(unit)));
     let advice = "lower --learning-rate, or take an activation that is flat nowhere, such as mish";
     let finding = layer.finding(Fault::DeadUnits, dead, "give the same for every training row", advice)?;
-    if run.options.init.is_some() {
+    if run.options().init != run.usual.init {
         return Some(started_well(run, layer, finding));
     }
-    Some(match slower(run) {
-        Some((text, options)) => finding.cured_by(text, options),
-        None => finding
-            .cured_by("--activation mish", FitOptions { activation: Some("mish".into()), ..FitOptions::default() }),
-    })
+    Some(finding.cured_by(slower(run).unwrap_or_else(|| Change::activation("mish"))))
 }
 
 /// The learning rate that is chosen where none is given, if it is lower than the one given.
-fn slower(run: &Run<'_>) -> Option<(String, FitOptions)> {
-    let given = run.options.learning_rate?;
-    let rate = default_rate(run);
-    let options = FitOptions { learning_rate: Some(rate), ..FitOptions::default() };
-    (rate < given).then(|| (format!("--learning-rate {rate}"), options))
-}
-
-/// The learning rate that is chosen where none is given.
-pub(super) fn default_rate(run: &Run<'_>) -> f64 {
-    let options = FitOptions { learning_rate: None, ..run.options.clone() };
-    let (model, rows) = (&run.fitted.model, run.fitted.rows.0);
-    options.resolve(&model.target.task, rows, model.inputs.features.len()).learning_rate.unwrap_or(1e-3)
+fn slower(run: &Run<'_>) -> Option<Change> {
+    let (given, usual) = (run.options().learning_rate?, run.usual_rate()?);
+    (usual < given).then(|| Change::learning_rate(usual))
 }
 
 /// Neurons of an activation with two flat ends that stay on them.
 fn saturated(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
-    if layer.op.info().category != Category::Activation {
-        return None;
-    }
+    let op = layer.activation.as_ref()?;
     let at = |values: Vec<f64>| {
         let points = Array::vector(values);
-        layer.op.eval(&[&points], points.shape()).into_data()
+        op.eval(&[&points], points.shape()).into_data()
     };
     let slopes = |points: &[f64]| -> Vec<f64> {
         let step = 1e-3;
@@ -195,14 +185,13 @@ fn saturated(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
         let of_unit = slopes.iter().skip(unit).step_by(layer.units());
         of_unit.filter(|slope| **slope < FLAT * steepest).count() as f64 >= FLAT_ROWS * rows
     };
-    let what = format!("of {} lie where it is flat, for 95 % of the rows", layer.op.info().name);
+    let what = format!("of {} lie where it is flat, for 95 % of the rows", op.info().name);
     let advice = "start with smaller weights, scale the inputs, or lower --learning-rate";
     let finding = layer.finding(Fault::SaturatedUnits, layer.count(flat), &what, advice)?;
-    let scaled = unscaled(run).and_then(|finding| finding.change);
-    Some(match (scaled, slower(run)) {
-        (Some(change), _) => Finding { change: Some(change), ..finding },
-        (None, Some((text, options))) => finding.cured_by(text, options),
-        (None, None) => started_well(run, layer, finding),
+    let cure = unscaled(run).and_then(|finding| finding.change).or_else(|| slower(run));
+    Some(match cure {
+        Some(change) => finding.cured_by(change),
+        None => started_well(run, layer, finding),
     })
 }
 
@@ -225,33 +214,29 @@ fn gradients(run: &Run<'_>, layers: &[Layer]) -> Option<Finding> {
     );
     let finding = Finding::new(fault, Severity::Serious, &first.name, evidence, advice);
     let finding = finding.numbers([("first", first.gradient), ("last", last.gradient), ("ratio", ratio)]);
-    if run.options.init.is_some() {
+    if run.options().init != run.usual.init {
         return Some(started_well(run, first, finding));
     }
     let options = FitOptions { activation: Some("relu".into()), init: Some("he".into()), ..FitOptions::default() };
-    Some(finding.cured_by("--activation relu --init he", options))
+    Some(finding.cured_by(Change::new("--activation relu --init he".into(), options)))
 }
 
-/// Features whose sizes (root mean squares) are far from 1 or from each other.
+/// Numbers whose size (root mean square) is far from 1.
 fn unscaled(run: &Run<'_>) -> Option<Finding> {
-    let features = &run.fitted.model.inputs.features;
-    let rows = run.x.shape()[0] as f64;
+    let inputs = &run.model.inputs;
+    let (width, rows) = (inputs.features.len(), run.x.shape()[0] as f64);
     let size = |feature: usize| {
-        let squares = run.x.data().iter().skip(feature).step_by(features.len()).map(|v| v * v);
+        let squares = run.x.data().iter().skip(feature).step_by(width).map(|v| v * v);
         (squares.sum::<f64>() / rows).sqrt()
     };
-    let largest = (0..features.len()).max_by(|a, b| size(*a).total_cmp(&size(*b)))?;
-    if size(largest) <= SIZE_FACTOR {
+    // Categories are of size 1, or numbers of rows in a table.
+    let numbers = 0..inputs.numbers.len() + inputs.derived.len();
+    let (largest, size) = numbers.map(|at| (at, size(at))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    if size <= SIZE_FACTOR {
         return None;
     }
-    let evidence = format!("values of size {:.1}; scaled ones are of size 1", size(largest));
-    let options = FitOptions { scaling: Some("robust".into()), ..FitOptions::default() };
-    let finding = Finding::new(
-        Fault::UnscaledInputs,
-        Severity::Warning,
-        &features[largest],
-        evidence,
-        "scale the inputs with --scaling robust",
-    );
-    Some(finding.numbers([("size", size(largest))]).cured_by("--scaling robust", options))
+    let evidence = format!("values of size {size:.1}; scaled ones are of size 1");
+    let (place, advice) = (&inputs.features[largest], "scale the inputs with --scaling robust");
+    let finding = Finding::new(Fault::UnscaledInputs, Severity::Warning, place, evidence, advice);
+    Some(finding.numbers([("size", size)]).cured_by(Change::scaling("robust")))
 }

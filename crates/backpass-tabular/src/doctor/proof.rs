@@ -7,9 +7,9 @@ use backpass::train::{Epoch, Event};
 use serde::Serialize;
 
 use crate::doctor::Change;
-use crate::fit::{Fitted, Watcher, prepare};
+use crate::fit::{Watcher, prepare};
 use crate::fit_error::FitError;
-use crate::options::FitOptions;
+use crate::model::Model;
 use crate::table::Table;
 
 /// Epochs of the second run that need not be as long as the first.
@@ -35,19 +35,13 @@ impl Proof {
     }
 }
 
-/// Trains again with a change, for as many epochs as the run `fitted` had but at most 50, unless the change is their
-/// number, and compares the lowest losses.
+/// Trains again on the table of a model with a change, for as many epochs as the model had but at most 50, unless the change
+/// is their number, and compares the lowest losses.
 ///
 /// # Errors
 /// As [`fit`](crate::fit()).
-pub fn prove(
-    table: &Table,
-    options: &FitOptions,
-    fitted: &Fitted,
-    change: &Change,
-    threads: usize,
-) -> Result<Proof, FitError> {
-    let done = fitted.report.history.len();
+pub fn prove(table: &Table, model: &Model, change: &Change, threads: usize) -> Result<Proof, FitError> {
+    let done = model.history.len();
     let epochs = change.options.epochs.unwrap_or_else(|| if done == 0 { SHORT } else { done.min(SHORT) });
     let stop = Arc::new(AtomicBool::new(false));
     // Stopping from outside leaves the schedule as long as it was.
@@ -55,7 +49,8 @@ pub fn prove(
         Event::Epoch(epoch) if epoch.epoch >= epochs => stop.store(true, Ordering::Relaxed),
         _ => {}
     };
-    let prepared = prepare(table, &change.options.clone().or(options.clone()))?;
+    let options = change.options.clone().or(model.manifest.options.clone());
+    let prepared = prepare(table, &options)?;
     let watcher = Watcher { threads, interrupt: Some(Arc::clone(&stop)), profile: false, observe: &mut observe };
     let again = prepared.train(watcher)?;
     let validated = again.report.history.iter().all(|epoch| epoch.validation_loss.is_some());
@@ -64,5 +59,5 @@ pub fn prove(
         history.iter().take(epochs).filter_map(loss).filter(|loss| loss.is_finite()).min_by(f64::total_cmp)
     };
     let measure = if validated { "validation loss" } else { "training loss" };
-    Ok(Proof { epochs, measure, before: lowest(&fitted.report.history), after: lowest(&again.report.history) })
+    Ok(Proof { epochs, measure, before: lowest(&model.history), after: lowest(&again.report.history) })
 }

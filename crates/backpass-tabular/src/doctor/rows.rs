@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::doctor::{Fault, Finding, Rows, Severity, percent};
 use crate::fit_error::FitError;
-use crate::options::FitOptions;
 use crate::schema::Kind;
 use crate::table::Table;
 
@@ -83,9 +82,8 @@ fn imbalance(rows: &Rows, targets: &[f64]) -> Option<Finding> {
     );
     let advice =
         "judge by balanced_accuracy or average_precision; --class-weight balanced if the rare class matters as much";
-    let options = FitOptions { class_weight: Some("balanced".into()), ..FitOptions::default() };
     let finding = Finding::new(Fault::ClassImbalance, Severity::Warning, &rows.target.name, evidence, advice);
-    Some(finding.numbers([("share", share), ("majority", most)]).cured_by("--class-weight balanced", options))
+    Some(finding.numbers([("share", share), ("majority", most)]))
 }
 
 fn heavy_tail(rows: &Rows, targets: &[f64]) -> Option<Finding> {

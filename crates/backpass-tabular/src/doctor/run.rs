@@ -5,67 +5,104 @@ use backpass::autodiff::DifferentiateError;
 use backpass::builder::Builder;
 use backpass::interpret::interpret;
 use backpass::loss::{Loss, Targets};
+use backpass::nn::{Network, NetworkError};
+use backpass::optim::Optimizer;
+use backpass::passes::part;
 use backpass::shape::Shape;
 use backpass::train::{Dataset, evaluate};
 
 use crate::doctor::Rows;
-use crate::fit::Fitted;
 use crate::fit_error::FitError;
+use crate::model::Model;
 use crate::options::FitOptions;
 use crate::table::Table;
 
 /// Training rows that go through the network node by node.
 const SAMPLE: usize = 256;
 
-/// Training rows that losses are computed over.
+/// Rows that losses are computed over.
 const MOST_ROWS: usize = 20_000;
 
 /// A training run, its losses without smoothing and dropout, and what comes of predicting the same for every row.
 pub(super) struct Run<'a> {
-    pub options: &'a FitOptions,
-    pub fitted: &'a Fitted,
+    pub model: &'a Model,
+    /// The network; of several side by side the last.
+    pub network: Network,
+    /// What is chosen where only the preset is given, and the sizes of the layers.
+    pub usual: FitOptions,
     pub loss: Loss,
     /// Some training rows as the network sees them, `[rows, features]`, and their targets, `[rows, 1]`.
     pub x: Array,
     pub y: Array,
-    /// Loss of the kept network on training rows.
-    pub train_loss: f64,
-    /// Loss of the best constant on training rows, and on validation rows.
-    pub constant_loss: (f64, Option<f64>),
+    /// Loss of the network on training rows, and on validation rows.
+    pub losses: (f64, Option<f64>),
+    /// Loss of the best constant on the same rows.
+    pub constant: (f64, Option<f64>),
 }
 
 impl<'a> Run<'a> {
-    pub fn of(table: &Table, options: &'a FitOptions, fitted: &'a Fitted) -> Result<Self, FitError> {
-        let (model, rows) = (&fitted.model, Rows::of(table, options)?);
-        let loss = fitted.resolved.training(&model.target.task)?.loss.with_smoothing(0.0);
-        let (centre, factor) = model.target_scale;
-        let scaled = |table: &Table| -> Result<Vec<f64>, FitError> {
-            Ok(model.targets(table)?.iter().map(|y| (y - centre) / factor).collect())
-        };
-        let train = every(&rows.train, MOST_ROWS);
-        let y = scaled(&train)?;
-        let constant = constant(&loss, &y, model.network.outputs());
-        let validation = rows.validation.as_ref().map(|rows| scaled(&every(rows, MOST_ROWS))).transpose()?;
-        let constant_loss = (
-            constant_loss(&loss, &constant, &y)?,
-            validation.map(|y| constant_loss(&loss, &constant, &y)).transpose()?,
-        );
+    pub fn of(table: &Table, model: &'a Model) -> Result<Self, FitError> {
+        let options = &model.manifest.options;
+        let rows = Rows::of(table, options)?;
+        let network = last_of(&model.network)?;
+        let loss = options.training(&model.target.task)?.loss.with_smoothing(0.0);
         let features = model.inputs.features.len();
-        let y32 = y.iter().map(|y| *y as f32).collect();
-        let data = Dataset::new(features, model.features(&train)?.0, 1, y32);
-        let (train_loss, _) = evaluate(&model.network, &data, &loss, 1)?;
+        let (centre, factor) = model.target_scale;
+        let seen = |table: &Table| -> Result<(Vec<f32>, Vec<f64>), FitError> {
+            let targets = model.targets(table)?.iter().map(|y| (y - centre) / factor).collect();
+            Ok((model.features(table)?.0, targets))
+        };
+        let judge = |x: Vec<f32>, y: &[f64]| -> Result<f64, FitError> {
+            let y = y.iter().map(|y| *y as f32).collect();
+            Ok(evaluate(&network, &Dataset::new(features, x, 1, y), &loss, 1)?.0)
+        };
+        let (x, y) = seen(&every(&rows.train, MOST_ROWS))?;
+        let constant = constant(&loss, &y, network.outputs());
+        let mut losses = (judge(x, &y)?, None);
+        let mut constants = (constant_loss(&loss, &constant, &y)?, None);
+        if let Some(rows) = &rows.validation {
+            let (x, y) = seen(&every(rows, MOST_ROWS))?;
+            losses.1 = Some(judge(x, &y)?);
+            constants.1 = Some(constant_loss(&loss, &constant, &y)?);
+        }
         let sample = every(&rows.train, SAMPLE);
-        let (seen, targets) = (model.features(&sample)?.0, scaled(&sample)?);
-        let x = Array::from_fn(&[sample.rows(), features], |i| f64::from(seen[i]));
-        let y = Array::from_fn(&[sample.rows(), 1], |i| targets[i]);
-        Ok(Run { options, fitted, loss, x, y, train_loss, constant_loss })
+        let (x, y) = seen(&sample)?;
+        let x = Array::from_fn(&[sample.rows(), features], |i| f64::from(x[i]));
+        let y = Array::from_fn(&[sample.rows(), 1], |i| y[i]);
+        let (preset, hidden) = (options.preset.clone(), options.hidden.clone());
+        let usual = FitOptions { preset, hidden, ..FitOptions::default() };
+        let usual = usual.resolve(&model.target.task, rows.train.rows(), features);
+        Ok(Run { model, network, usual, loss, x, y, losses, constant: constants })
     }
 
-    /// Loss of the kept network on validation rows.
-    pub fn validation_loss(&self) -> Option<f64> {
-        let report = &self.fitted.report;
-        report.history.get(report.best_epoch.checked_sub(1)?)?.validation_loss
+    /// Every option with its value.
+    pub fn options(&self) -> &FitOptions {
+        &self.model.manifest.options
     }
+
+    /// The learning rate that is chosen where none is given.
+    pub fn usual_rate(&self) -> Option<f64> {
+        let optimizer = |options: &FitOptions| Optimizer::parse(options.optimizer.as_deref().unwrap_or_default()).ok();
+        let (ours, usual) = (optimizer(self.options())?, optimizer(&self.usual)?);
+        if ours == usual { self.usual.learning_rate } else { Some(ours.default_learning_rate()) }
+    }
+}
+
+/// The network of the last predictions, with nothing that the others need.
+fn last_of(network: &Network) -> Result<Network, FitError> {
+    if network.members == 1 {
+        return Ok(network.clone());
+    }
+    let mut graph = network.graph.clone();
+    let y = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
+    graph.set_outputs(Vec::new());
+    let (outputs, builder) = (network.outputs(), Builder::from_graph(graph));
+    let last = builder.expr(y).slice(1, outputs - outputs / network.members, outputs).id();
+    builder.output("y", builder.expr(last));
+    let (graph, _) = part(&builder.finish()?, last);
+    let weight = |id| network.weights.get_key_value(graph.name(id)).map(|(name, value)| (name.clone(), value.clone()));
+    let weights = graph.parameters().filter_map(weight).collect();
+    Ok(Network::from_graph(graph, weights))
 }
 
 /// At most so many rows, evenly spread.
