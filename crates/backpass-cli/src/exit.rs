@@ -66,6 +66,11 @@ impl Failure {
         Failure::new(exit, "")
     }
 
+    /// The same with a last line that says what to do.
+    pub fn with_help(self, help: &str) -> Self {
+        Failure { message: format!("{}\n{help}", self.message), ..self }
+    }
+
     /// The table was chosen for a model: a column that it lacks is a fault of the data, not of the request.
     pub fn of_table(error: FitError) -> Self {
         let failure = Failure::from(error);

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use common::Folder;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "train",
+    "doctor",
     "evaluate",
     "predict",
     "inspect",

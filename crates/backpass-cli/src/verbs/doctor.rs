@@ -1,32 +1,41 @@
 //! `backpass doctor`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use backpass_tabular::doctor::{Fault, Finding, Proof, Severity, examine_run, examine_table, prove};
-use backpass_tabular::{FitOptions, Table, Watcher, prepare};
+use backpass_tabular::doctor::{Fault, Finding, Proof, Severity, examine_model, examine_run, examine_table, prove};
+use backpass_tabular::{FitOptions, Model, Table, Watcher, prepare};
 use serde::Serialize;
 
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, number};
 use crate::reading::Reading;
 use crate::threads::Threads;
 
-/// Say what is wrong with a table or with how a network is trained on it
+/// Say what is wrong with a table, a training or a model, and try what cures it
 #[derive(clap::Args)]
 #[command(after_help = format!("{}\n{EXAMPLES}", faults()))]
 pub struct Doctor {
-    /// A CSV, Parquet or IDX file, plain or gzipped; - for standard input
+    /// A CSV, Parquet or IDX file, plain or gzipped, - for standard input; or a model, by the ending .backpass
+    #[arg(value_name = "DATA|MODEL")]
+    subject: PathBuf,
+
+    /// The table of a model's training, if it is no longer where it was
     #[arg(value_name = "DATA")]
-    data: PathBuf,
+    data: Option<PathBuf>,
 
     #[command(flatten)]
     options: FitOptions,
+
+    /// Take options from a TOML file; those of the command line go first
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Look at the table only, and do not train
     #[arg(long)]
     table_only: bool,
 
-    /// Do not train again to prove cures
+    /// Do not train again to try what cures a fault
     #[arg(long)]
     no_proof: bool,
 
@@ -49,7 +58,9 @@ const EXAMPLES: &str = "\
 Examples:
   backpass doctor penguins.csv --target species
   backpass doctor penguins.csv --target species --init zeros --json
-  backpass doctor new.csv --target price --table-only --strict";
+  backpass doctor new.csv --target price --table-only --strict
+  backpass doctor penguins.backpass
+  backpass doctor penguins.backpass moved/penguins.csv";
 
 /// The faults that have names.
 fn faults() -> String {
@@ -77,16 +88,16 @@ struct Diagnosis {
 }
 
 impl Doctor {
-    pub fn run(self, talk: &Talk) -> Result<(), Failure> {
-        let table = self.reading.table(&self.data)?;
-        if self.options.target.is_empty() {
-            return Err(super::train::no_target(&table));
-        }
-        let diagnoses = self.diagnose(&table, talk)?;
+    pub fn run(mut self, talk: &Talk) -> Result<(), Failure> {
+        let (options, reading) = (std::mem::take(&mut self.options), std::mem::take(&mut self.reading));
+        let given = Config { options, reading };
+        let is_model = self.data.is_some() || self.subject.extension().is_some_and(|ending| ending == "backpass");
+        let (table, target, findings, model) =
+            if is_model { self.of_model(given)? } else { self.of_table(given.with(self.config.as_deref())?, talk)? };
+        let diagnoses = self.prove(&table, findings, model.as_ref(), talk)?;
         if self.json {
-            let target = &self.options.target;
             let schema = "backpass.doctor/1";
-            output::json(&Document { schema, data: &table.name, target, findings: &diagnoses })?;
+            output::json(&Document { schema, data: &table.name, target: &target, findings: &diagnoses })?;
         } else if diagnoses.is_empty() {
             talk.say(format!("{}: nothing found", table.name));
         } else {
@@ -96,28 +107,71 @@ impl Doctor {
         if self.strict && open { Err(Failure::silent(Exit::Demand)) } else { Ok(()) }
     }
 
-    fn diagnose(&self, table: &Table, talk: &Talk) -> Result<Vec<Diagnosis>, Failure> {
-        let without = |finding| Diagnosis { finding, proof: None };
-        let mut diagnoses: Vec<Diagnosis> = examine_table(table, &self.options)?.into_iter().map(without).collect();
-        if self.table_only {
-            return Ok(diagnoses);
+    /// What is found in a table and, unless only that is wanted, in a training on it.
+    fn of_table(&self, config: Config, talk: &Talk) -> Result<Examined, Failure> {
+        let (table, options) = (config.table(&self.subject)?, config.options);
+        let mut findings = examine_table(&table, &options)?;
+        let mut model = None;
+        if !self.table_only {
+            talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
+            let watcher =
+                Watcher { threads: self.threads.count(), interrupt: None, profile: false, observe: &mut |_| {} };
+            let fitted = prepare(&table, &options)?.train(watcher)?;
+            findings.extend(examine_run(&table, &fitted)?);
+            model = Some(fitted.model);
         }
-        let threads = self.threads.count();
-        talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
-        let watcher = Watcher { threads, interrupt: None, profile: false, observe: &mut |_| {} };
-        let fitted = prepare(table, &self.options)?.train(watcher)?;
-        let mut proofs: Vec<(String, Proof)> = Vec::new();
-        for finding in examine_run(table, &self.options, &fitted)? {
-            let change = finding.change.as_ref().filter(|_| !self.no_proof);
-            let proof = match change.map(|change| (change, proofs.iter().find(|(text, _)| *text == change.text))) {
+        Ok((table, options.target, findings, model))
+    }
+
+    /// What is found in a model and in the table of its training.
+    fn of_model(&self, given: Config) -> Result<Examined, Failure> {
+        if given.options != FitOptions::default() || self.config.is_some() || self.table_only {
+            let message = format!("{} is a model, whose options are its own", self.subject.display());
+            let help = "help: leave out all options of training, or give a table alone";
+            return Err(Failure::usage(format!("{message}\n{help}")));
+        }
+        let model = Model::load(&self.subject)?;
+        let trained_on = Path::new(&model.manifest.data);
+        let path = self.data.as_deref().unwrap_or(trained_on);
+        let help = format!(
+            "help: name the table of its training: backpass doctor {} {}",
+            self.subject.display(),
+            trained_on.file_name().map_or("DATA".into(), |name| name.to_string_lossy())
+        );
+        let table = given.reading.table(path).map_err(|error| Failure::from(error).with_help(&help))?;
+        if !model.was_trained_on(&table).map_err(Failure::of_table)? {
+            let message = format!("{}: the model was trained on another table, {}", table.name, model.manifest.data);
+            return Err(Failure::new(Exit::Data, format!("{message}\n{help}")));
+        }
+        let mut findings = examine_table(&table, &model.manifest.options)?;
+        findings.extend(examine_model(&table, &model)?);
+        Ok((table, model.target.name.clone(), findings, Some(model)))
+    }
+
+    /// Tries the cures, each once.
+    fn prove(
+        &self,
+        table: &Table,
+        findings: Vec<Finding>,
+        model: Option<&Model>,
+        talk: &Talk,
+    ) -> Result<Vec<Diagnosis>, Failure> {
+        let mut tried: Vec<(String, Proof)> = Vec::new();
+        let mut diagnoses = Vec::new();
+        for finding in findings {
+            let cure = finding.change.as_ref().zip(model).filter(|_| !self.no_proof);
+            let known = |text: &str| tried.iter().find(|(known, _)| known == text).map(|(_, proof)| proof.clone());
+            let proof = match cure {
                 None => None,
-                Some((_, Some((_, proof)))) => Some(proof.clone()),
-                Some((change, None)) => {
-                    talk.say(format!("training again with {}", change.text));
-                    let proof = prove(table, &self.options, &fitted, change, threads)?;
-                    proofs.push((change.text.clone(), proof.clone()));
-                    Some(proof)
-                }
+                Some((change, model)) => Some(match known(&change.text) {
+                    Some(proof) => proof,
+                    None => {
+                        talk.say(format!("training again with {}", change.text));
+                        let proof = prove(table, model, change, self.threads.count())?;
+                        tried.push((change.text.clone(), proof.clone()));
+                        proof
+                    }
+                }),
             };
             diagnoses.push(Diagnosis { finding, proof });
         }
@@ -125,20 +179,22 @@ impl Doctor {
     }
 }
 
+/// A table, its target, what is wrong with it, and the model that was trained on it.
+type Examined = (Table, String, Vec<Finding>, Option<Model>);
+
 /// A finding for people.
 fn describe(diagnosis: &Diagnosis) -> String {
     let Finding { fault, severity, place, evidence, advice, .. } = &diagnosis.finding;
-    let severity = match severity {
-        Severity::Note => "note",
-        Severity::Warning => "warning",
-        Severity::Serious => "serious",
-    };
     let place = if place.is_empty() { String::new() } else { format!(" `{place}`") };
-    let mut text =
-        format!("{severity}: {}{place}: {}\n  seen: {evidence}\n  do:   {advice}\n", fault.name(), fault.summary());
+    let (severity, name, summary) = (severity.name(), fault.name(), fault.summary());
+    let mut text = format!("{severity}: {name}{place}: {summary}\n  seen: {evidence}\n  do:   {advice}\n");
     if let (Some(proof), Some(change)) = (&diagnosis.proof, &diagnosis.finding.change) {
         let value = |loss: Option<f64>| loss.map_or("none".to_string(), number);
-        let verdict = if proof.helped() { "" } else { ", which does not help here" };
+        let verdict = match fault {
+            Fault::Leak => "; the rest was given away",
+            _ if proof.helped() => "",
+            _ => ", which does not help here",
+        };
         text += &format!(
             "  tried: {}: {} within {} epochs {} -> {}{verdict}\n",
             change.text,

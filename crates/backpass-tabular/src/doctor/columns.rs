@@ -2,9 +2,10 @@
 
 use backpass_kernels::philox::Stream;
 
-use crate::doctor::{Fault, Finding, Rows, Severity, percent};
+use crate::doctor::{Change, Fault, Finding, Rows, Severity, percent};
 use crate::encode::number_column;
 use crate::fit_error::FitError;
+use crate::options::FitOptions;
 use crate::schema::{ColumnSchema, Kind, Level};
 use crate::split::{Strategy, folds};
 use crate::table::Table;
@@ -114,7 +115,13 @@ fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
             findings.push(finding.numbers([("left", left), ("without", plain), ("rows", n as f64)]));
         }
     }
-    Ok(findings)
+    // One alone would leave what the others give away.
+    let leaks: Vec<String> = findings.iter().map(|finding| finding.place.clone()).collect();
+    let text = leaks.iter().map(|name| format!("--drop {name}")).collect::<Vec<_>>().join(" ");
+    let drop = rows.options.drop.iter().chain(&leaks).cloned().collect();
+    let change = Change::new(text, FitOptions { drop, ..FitOptions::default() });
+    let others = rows.inputs().count() > leaks.len();
+    Ok(findings.into_iter().map(|f| if others { f.cured_by(change.clone()) } else { f }).collect())
 }
 
 /// A column's cells as numbers, NaN where missing, and whether their order means anything.

@@ -63,9 +63,10 @@ fn too_high(run: &Run<'_>) -> Option<Finding> {
     let (rate, history, scale) = (run.options().learning_rate?, history(run), scale(run));
     let jumps = history.windows(2).filter(|pair| pair[1].train_loss > pair[0].train_loss + JUMP * scale).count();
     let first = history[0].train_loss / scale;
-    // Large weights or inputs at the start are another fault.
+    // Large weights or inputs at the start are another fault, and a schedule makes good what its first epoch overshoots.
     let started_well = run.options().init == run.usual.init && run.options().scaling == run.usual.scaling;
-    if jumps < JUMPS && !(started_well && first > OVERSHOT) {
+    let faster = run.usual_rate().is_none_or(|usual| rate > usual);
+    if jumps < JUMPS && !(started_well && faster && first > OVERSHOT) {
         return None;
     }
     let epochs = history.len();

@@ -96,6 +96,17 @@ pub enum Severity {
     Serious,
 }
 
+impl Severity {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Serious => "serious",
+        }
+    }
+}
+
 /// Other options, as a cure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {

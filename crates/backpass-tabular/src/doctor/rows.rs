@@ -30,10 +30,11 @@ pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Validation rows that equal a training row in all inputs and the target.
+/// Validation rows that equal a training row in all inputs, all texts and the target.
 fn twice(rows: &Rows) -> Result<Option<Finding>, FitError> {
     let Some(validation) = &rows.validation else { return Ok(None) };
-    let names: Vec<&str> = rows.inputs().map(|c| c.name.as_str()).chain([rows.target.name.as_str()]).collect();
+    let compared = rows.columns().filter(|column| column.kind.is_input() || matches!(column.kind, Kind::Text));
+    let names: Vec<&str> = compared.map(|c| c.name.as_str()).chain([rows.target.name.as_str()]).collect();
     let known: HashSet<u64> = hashes(&rows.train, &names)?.into_iter().collect();
     let all = validation.rows() as f64;
     let twice = hashes(validation, &names)?.iter().filter(|hash| known.contains(hash)).count() as f64;

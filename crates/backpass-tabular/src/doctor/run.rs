@@ -6,6 +6,7 @@ use backpass::builder::Builder;
 use backpass::interpret::interpret;
 use backpass::loss::{Loss, Targets};
 use backpass::nn::{Network, NetworkError};
+use backpass::ops::Op;
 use backpass::optim::Optimizer;
 use backpass::passes::part;
 use backpass::shape::Shape;
@@ -94,12 +95,12 @@ fn last_of(network: &Network) -> Result<Network, FitError> {
         return Ok(network.clone());
     }
     let mut graph = network.graph.clone();
-    let y = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
-    graph.set_outputs(Vec::new());
-    let (outputs, builder) = (network.outputs(), Builder::from_graph(graph));
-    let last = builder.expr(y).slice(1, outputs - outputs / network.members, outputs).id();
-    builder.output("y", builder.expr(last));
-    let (graph, _) = part(&builder.finish()?, last);
+    let mut last = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
+    while let (Op::Concat(_), Some(&part)) = (&graph.node(last).op, graph.node(last).args.last()) {
+        last = part;
+    }
+    graph.set_outputs(vec![("y".to_string(), last)]);
+    let (graph, _) = part(&graph, last);
     let weight = |id| network.weights.get_key_value(graph.name(id)).map(|(name, value)| (name.clone(), value.clone()));
     let weights = graph.parameters().filter_map(weight).collect();
     Ok(Network::from_graph(graph, weights))
