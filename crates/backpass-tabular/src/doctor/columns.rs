@@ -23,21 +23,29 @@ const VARIANCE_LEFT: f64 = 0.002;
 /// Measured integers are all different by chance less often than this, or they are no measurements.
 const BY_CHANCE: f64 = 1e-6;
 
+/// Reasons that are told of columns set aside for the same fault.
+const MOST_REASONS: usize = 5;
+
 pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     let mut findings = leaks(rows)?;
     for column in rows.columns() {
-        let name = &column.name;
-        let set_aside = |fault, evidence| {
-            let advice = format!("nothing: `{name}` is set aside");
-            Finding::new(fault, Severity::Note, name, evidence, advice)
-        };
-        match column.kind {
-            Kind::Identifier => findings.push(set_aside(Fault::IdColumn, column.reason.clone())),
-            Kind::Constant => findings.push(set_aside(Fault::ConstantColumn, column.reason.clone())),
-            _ => findings.extend(identifier(rows, column)?),
-        }
+        findings.extend(identifier(rows, column)?);
     }
+    findings.extend(set_aside(rows, Fault::IdColumn, &Kind::Identifier));
+    findings.extend(set_aside(rows, Fault::ConstantColumn, &Kind::Constant));
     Ok(findings)
+}
+
+/// The columns of a kind that training does not use.
+fn set_aside(rows: &Rows, fault: Fault, kind: &Kind) -> Option<Finding> {
+    let columns: Vec<&ColumnSchema> = rows.columns().filter(|column| column.kind == *kind).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let reasons: Vec<&str> = columns.iter().take(MOST_REASONS).map(|column| column.reason.as_str()).collect();
+    let more = if columns.len() > MOST_REASONS { "; …" } else { "" };
+    let evidence = format!("{} of {} columns: {}{more}", names.len(), rows.columns().count(), reasons.join("; "));
+    let advice = "nothing: training sets them aside";
+    let finding = Finding::new(fault, Severity::Note, &names.join(", "), evidence, advice);
+    (!names.is_empty()).then(|| finding.numbers([("columns", names.len() as f64)]))
 }
 
 /// Whole numbers that are all different in a range where drawing them at random would make equal ones (the birthday

@@ -2,8 +2,8 @@
 
 use backpass::train::{Divergence, Epoch, StopReason};
 
-use crate::doctor::run::Run;
-use crate::doctor::{Change, Fault, Finding, Severity};
+use crate::doctor::run::{Run, usual, usual_rate};
+use crate::doctor::{Change, Fault, Finding, Severity, network};
 use crate::model::Model;
 use crate::options::FitOptions;
 
@@ -22,11 +22,14 @@ const STEADY: f64 = 0.9;
 /// Above this share of a constant's loss hardly anything has been learnt.
 const HARDLY: f64 = 0.8;
 
-/// What the last fifth of a run may still gain, as a share of a constant's loss.
-const STILL_GAINED: f64 = 0.02;
+/// What the second half of a run may still gain, as a share of a constant's loss; a falling learning rate gains some.
+const STILL_GAINED: f64 = 0.05;
 
 /// The difference between what is explained on training rows and on others, as a share of a constant's loss.
 const GAP: f64 = 0.3;
+
+/// The dropout that may help against overfitting.
+const DROPOUT: f64 = 0.3;
 
 /// A model that leaves more than this of a constant's loss has learnt nothing.
 const NOTHING: f64 = 0.98;
@@ -36,17 +39,27 @@ pub(super) fn divergence(model: &Model, divergence: &Divergence) -> Finding {
     let evidence = StopReason::Diverged(divergence.clone()).to_string();
     let finding = Finding::new(Fault::Diverged, Severity::Serious, "", evidence, divergence.help);
     let finding = finding.numbers([("epoch", divergence.epoch as f64), ("step", divergence.step as f64)]);
-    match model.manifest.options.learning_rate {
-        Some(rate) => finding.cured_by(Change::learning_rate(rate / 10.0)),
-        None => finding,
-    }
+    let Some(rate) = model.manifest.options.learning_rate else { return finding };
+    let lower = usual_rate(model, &usual(model)).filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
+    finding.cured_by(Change::learning_rate(lower))
 }
 
-pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
-    let rate = too_high(run).or_else(|| too_low(run));
+/// What the losses tell beside what the network, whose findings are `known`, does.
+pub(super) fn check(run: &Run<'_>, known: &[Finding]) -> Vec<Finding> {
+    let is_known = |fault: &Fault| known.iter().any(|finding| finding.fault == *fault);
+    let explained = [Fault::UnscaledInputs, Fault::IdenticalUnits, Fault::VanishingGradient, Fault::ExplodingGradient];
+    if explained.iter().any(is_known) {
+        return overfitting(run).into_iter().collect();
+    }
+    let rate = large_start(run).or_else(|| too_high(run)).or_else(|| too_low(run));
     // A run that needs a larger rate needs no more epochs first.
     let end = if rate.is_none() { at_end(run) } else { None };
-    [rate, end, overfitting(run), nothing(run)].into_iter().flatten().collect()
+    let mut findings: Vec<Finding> = [rate, end, overfitting(run)].into_iter().flatten().collect();
+    // What has a cause needs no second name.
+    if known.iter().chain(&findings).all(|finding| finding.severity < Severity::Serious) {
+        findings.extend(nothing(run));
+    }
+    findings
 }
 
 fn history<'a>(run: &Run<'a>) -> &'a [Epoch] {
@@ -59,21 +72,37 @@ fn scale(run: &Run<'_>) -> f64 {
     if weighted { history(run)[0].train_loss } else { run.constant.0 }
 }
 
+/// The training loss of the first epoch in units of a constant's.
+fn first(run: &Run<'_>) -> f64 {
+    history(run)[0].train_loss / scale(run)
+}
+
+fn large_start(run: &Run<'_>) -> Option<Finding> {
+    let first = first(run);
+    if run.options().init == run.usual.init || first <= OVERSHOT {
+        return None;
+    }
+    let evidence = format!("the first epoch had {} times the loss of a constant", short(first));
+    let change = network::default_init(run);
+    let advice = format!("start with smaller weights: {}", change.text);
+    let finding = Finding::new(Fault::LargeStart, Severity::Serious, "", evidence, advice);
+    Some(finding.numbers([("first", first)]).cured_by(change))
+}
+
 fn too_high(run: &Run<'_>) -> Option<Finding> {
-    let (rate, history, scale) = (run.options().learning_rate?, history(run), scale(run));
+    let (rate, history, scale, first) = (run.options().learning_rate?, history(run), scale(run), first(run));
     let jumps = history.windows(2).filter(|pair| pair[1].train_loss > pair[0].train_loss + JUMP * scale).count();
-    let first = history[0].train_loss / scale;
-    // Large weights or inputs at the start are another fault, and a schedule makes good what its first epoch overshoots.
-    let started_well = run.options().init == run.usual.init && run.options().scaling == run.usual.scaling;
-    let faster = run.usual_rate().is_none_or(|usual| rate > usual);
-    if jumps < JUMPS && !(started_well && faster && first > OVERSHOT) {
+    // A schedule makes good what its first epoch overshoots at the usual rate.
+    let faster = run.usual_rate.is_none_or(|usual| rate > usual);
+    if jumps < JUMPS && !(faster && first > OVERSHOT) {
         return None;
     }
     let epochs = history.len();
     let evidence = format!(
-        "the training loss jumped up {jumps} times in {epochs} epochs; the first was at {first:.1} times the loss of a constant"
+        "the training loss jumped up {jumps} times in {epochs} epochs; the first was at {} times the loss of a constant",
+        short(first)
     );
-    let lower = run.usual_rate().filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
+    let lower = run.usual_rate.filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
     let change = Change::learning_rate(lower);
     let advice = format!("lower it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooHigh, Severity::Serious, "", evidence, advice);
@@ -81,32 +110,40 @@ fn too_high(run: &Run<'_>) -> Option<Finding> {
 }
 
 fn too_low(run: &Run<'_>) -> Option<Finding> {
-    let (rate, history, scale) = (run.options().learning_rate?, history(run), scale(run));
-    let epochs = history.len();
-    let falls = history.windows(2).filter(|pair| pair[1].train_loss < pair[0].train_loss).count() as f64;
-    let share = falls / (epochs.max(2) - 1) as f64;
-    let (first, last) = (history[0].train_loss, history[epochs - 1].train_loss);
-    // What learns by heart what it cannot predict falls as steadily, but is best early.
-    let best_late = run.model.manifest.best_epoch * 10 >= epochs * 9;
-    if epochs < 5 || share < STEADY || last < HARDLY * scale || !best_late {
+    let rate = run.options().learning_rate?;
+    // Dropout is noise in the training loss. What is learnt by heart does not show on validation rows.
+    let validated: Option<Vec<f64>> = history(run).iter().map(|epoch| epoch.validation_loss).collect();
+    let (losses, constant, rows) = match (validated, run.constant.1) {
+        (Some(losses), Some(constant)) => (losses, constant, "validation"),
+        _ => (history(run).iter().map(|epoch| epoch.train_loss).collect(), scale(run), "training"),
+    };
+    let epochs = losses.len();
+    let falls = losses.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64;
+    let (first, last) = (losses[0], losses[epochs - 1]);
+    if epochs < 5 || falls < STEADY * (epochs - 1) as f64 || last < HARDLY * constant {
         return None;
     }
     let evidence = format!(
-        "the training loss fell in {falls} of {} epochs, and only from {first:.4} to {last:.4}; a constant has {scale:.4}",
+        "the loss on {rows} rows fell in {falls} of {} epochs, and only from {first:.4} to {last:.4}; a constant has {constant:.4}",
         epochs - 1
     );
-    let higher = run.usual_rate().filter(|usual| *usual > rate).unwrap_or(10.0 * rate);
+    let higher = run.usual_rate.filter(|usual| *usual > rate).unwrap_or(10.0 * rate);
     let change = Change::learning_rate(higher);
     let advice = format!("raise it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooLow, Severity::Serious, "", evidence, advice);
     Some(finding.numbers([("first", first), ("last", last), ("rate", rate)]).cured_by(change))
 }
 
+/// A factor in few characters.
+fn short(factor: f64) -> String {
+    if factor < 1000.0 { format!("{factor:.1}") } else { format!("{factor:.1e}") }
+}
+
 fn at_end(run: &Run<'_>) -> Option<Finding> {
     let (manifest, epochs) = (&run.model.manifest, history(run).len());
     let constant = run.constant.1?;
     let losses: Vec<f64> = history(run).iter().filter_map(|epoch| epoch.validation_loss).collect();
-    let before = (losses.len() - losses.len().div_ceil(5)).max(1).min(losses.len());
+    let before = losses.len().div_ceil(2);
     let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
     let (earlier, overall) = (best(&losses[..before]), best(&losses));
     let stopped_at_end = manifest.stop_reason == "epochs" && manifest.best_epoch * 20 >= epochs * 19;
@@ -114,7 +151,7 @@ fn at_end(run: &Run<'_>) -> Option<Finding> {
         return None;
     }
     let evidence = format!(
-        "epoch {} of {epochs} was the best; the last fifth lowered the validation loss from {earlier:.4} to {overall:.4}",
+        "epoch {} of {epochs} was the best; the second half lowered the validation loss from {earlier:.4} to {overall:.4}",
         manifest.best_epoch
     );
     let more = 4 * epochs;
@@ -147,6 +184,10 @@ fn overfitting(run: &Run<'_>) -> Option<Finding> {
         Some(patience) if rise >= GAP => {
             let options = FitOptions { patience: Some(patience), ..FitOptions::default() };
             finding.cured_by(Change::new(format!("--patience {patience}"), options))
+        }
+        _ if run.options().dropout.is_none_or(|share| share < DROPOUT) => {
+            let options = FitOptions { dropout: Some(DROPOUT), ..FitOptions::default() };
+            finding.cured_by(Change::new(format!("--dropout {DROPOUT}"), options))
         }
         _ => finding,
     })

@@ -71,6 +71,7 @@ faults! {
     SaturatedUnits "saturated_units" "neurons on the flat ends of their activation",
     VanishingGradient "vanishing_gradient" "gradients that die away towards the first layer",
     ExplodingGradient "exploding_gradient" "gradients that grow towards the first layer",
+    LargeStart "large_start" "weights that start too large",
     LearningRateTooHigh "learning_rate_too_high" "the training loss jumps up",
     LearningRateTooLow "learning_rate_too_low" "the training loss falls steadily and hardly at all",
     BestEpochAtEnd "best_epoch_at_end" "training stopped while it still gained",
@@ -267,7 +268,7 @@ pub fn examine_model(table: &Table, model: &Model) -> Result<Vec<Finding>, FitEr
     }
     let run = run::Run::of(table, model)?;
     let mut findings = network::check(&run)?;
-    findings.extend(history::check(&run));
+    findings.extend(history::check(&run, &findings));
     Ok(sorted(findings))
 }
 

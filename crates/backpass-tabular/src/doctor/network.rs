@@ -49,14 +49,30 @@ pub(super) fn check(run: &Run<'_>) -> Result<Vec<Finding>, FitError> {
     let layers = look(run)?;
     let mut findings: Vec<Finding> = unscaled(run).into_iter().collect();
     let hidden = layers.iter().filter(|layer| layer.hidden);
-    let ill: Vec<Finding> =
-        hidden.filter_map(|l| identical(run, l).or_else(|| dead(run, l)).or_else(|| saturated(run, l))).collect();
+    let ill = hidden.filter_map(|l| identical(run, l).or_else(|| saturated(run, l)).or_else(|| dead(run, l)));
+    let ill = together(ill);
     // A gradient of zero follows from identical and dead neurons, and needs no finding of its own.
     if ill.is_empty() {
         findings.extend(gradients(run, &layers));
     }
     findings.extend(ill);
     Ok(findings)
+}
+
+/// One finding of those about the same fault in several layers.
+fn together(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in findings {
+        match all.iter_mut().find(|known| known.fault == finding.fault) {
+            Some(known) => {
+                known.place = format!("{}, {}", known.place, finding.place);
+                known.evidence = format!("{}; {}", known.evidence, finding.evidence);
+                known.severity = known.severity.max(finding.severity);
+            }
+            None => all.push(finding),
+        }
+    }
+    all
 }
 
 /// Runs the sample forward and backward through the network.
@@ -113,7 +129,7 @@ impl Layer {
     /// A finding about so many of the layer's neurons, if they are too many.
     fn finding(&self, fault: Fault, ill: usize, what: &str, advice: &str) -> Option<Finding> {
         let (units, share) = (self.units(), ill as f64 / self.units() as f64);
-        let evidence = format!("{ill} of {units} neurons {what}");
+        let evidence = format!("{ill} of {units} neurons of {} {what}", self.name);
         let severity = if ill == units { Severity::Serious } else { Severity::Warning };
         let finding = Finding::new(fault, severity, &self.name, evidence, advice);
         (share >= MOST_ILL).then(|| finding.numbers([("units", ill as f64), ("share", share)]))
@@ -131,17 +147,18 @@ fn identical(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
     let alike: usize = order.chunk_by(|a, b| same(*a, *b)).map(<[usize]>::len).filter(|n| *n > 1).sum();
     let advice = "neurons that start alike stay alike: start with random weights";
     let finding = layer.finding(Fault::IdenticalUnits, alike, "compute the same as another", advice)?;
-    Some(started_well(run, layer, finding))
+    Some(started_well(run, finding))
 }
 
 /// Random weights of the size that suits the activation as the cure, where others were asked for.
-fn started_well(run: &Run<'_>, layer: &Layer, finding: Finding) -> Finding {
-    if run.options().init == run.usual.init {
-        return finding;
-    }
-    let name = layer.activation.as_ref().map_or("identity", |op| op.info().name);
-    let activation = Activation::parse(name).unwrap_or(Activation::IDENTITY);
-    finding.cured_by(Change::init(&activation.default_init().to_string()))
+fn started_well(run: &Run<'_>, finding: Finding) -> Finding {
+    if run.options().init == run.usual.init { finding } else { finding.cured_by(default_init(run)) }
+}
+
+/// The start that suits the activation of the first hidden layer.
+pub(super) fn default_init(run: &Run<'_>) -> Change {
+    let first = run.options().activations(1).ok().and_then(|activations| activations.into_iter().next());
+    Change::init(&first.unwrap_or(Activation::IDENTITY).default_init().to_string())
 }
 
 fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
@@ -150,14 +167,14 @@ fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
     let advice = "lower --learning-rate, or take an activation that is flat nowhere, such as mish";
     let finding = layer.finding(Fault::DeadUnits, dead, "give the same for every training row", advice)?;
     if run.options().init != run.usual.init {
-        return Some(started_well(run, layer, finding));
+        return Some(started_well(run, finding));
     }
     Some(finding.cured_by(slower(run).unwrap_or_else(|| Change::activation("mish"))))
 }
 
 /// The learning rate that is chosen where none is given, if it is lower than the one given.
 fn slower(run: &Run<'_>) -> Option<Change> {
-    let (given, usual) = (run.options().learning_rate?, run.usual_rate()?);
+    let (given, usual) = (run.options().learning_rate?, run.usual_rate?);
     (usual < given).then(|| Change::learning_rate(usual))
 }
 
@@ -185,13 +202,13 @@ fn saturated(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
         let of_unit = slopes.iter().skip(unit).step_by(layer.units());
         of_unit.filter(|slope| **slope < FLAT * steepest).count() as f64 >= FLAT_ROWS * rows
     };
-    let what = format!("of {} lie where it is flat, for 95 % of the rows", op.info().name);
+    let what = format!("lie where {} is flat, for 95 % of the rows", op.info().name);
     let advice = "start with smaller weights, scale the inputs, or lower --learning-rate";
     let finding = layer.finding(Fault::SaturatedUnits, layer.count(flat), &what, advice)?;
     let cure = unscaled(run).and_then(|finding| finding.change).or_else(|| slower(run));
     Some(match cure {
         Some(change) => finding.cured_by(change),
-        None => started_well(run, layer, finding),
+        None => started_well(run, finding),
     })
 }
 
@@ -215,7 +232,7 @@ fn gradients(run: &Run<'_>, layers: &[Layer]) -> Option<Finding> {
     let finding = Finding::new(fault, Severity::Serious, &first.name, evidence, advice);
     let finding = finding.numbers([("first", first.gradient), ("last", last.gradient), ("ratio", ratio)]);
     if run.options().init != run.usual.init {
-        return Some(started_well(run, first, finding));
+        return Some(started_well(run, finding));
     }
     let options = FitOptions { activation: Some("relu".into()), init: Some("he".into()), ..FitOptions::default() };
     Some(finding.cured_by(Change::new("--activation relu --init he".into(), options)))

@@ -29,8 +29,10 @@ pub(super) struct Run<'a> {
     pub model: &'a Model,
     /// The network; of several side by side the last.
     pub network: Network,
-    /// What is chosen where only the preset is given, and the sizes of the layers.
+    /// What is chosen where only the preset and the sizes of the layers are given.
     pub usual: FitOptions,
+    /// The learning rate that is chosen where none is given.
+    pub usual_rate: Option<f64>,
     pub loss: Loss,
     /// Some training rows as the network sees them, `[rows, features]`, and their targets, `[rows, 1]`.
     pub x: Array,
@@ -70,23 +72,30 @@ impl<'a> Run<'a> {
         let (x, y) = seen(&sample)?;
         let x = Array::from_fn(&[sample.rows(), features], |i| f64::from(x[i]));
         let y = Array::from_fn(&[sample.rows(), 1], |i| y[i]);
-        let (preset, hidden) = (options.preset.clone(), options.hidden.clone());
-        let usual = FitOptions { preset, hidden, ..FitOptions::default() };
-        let usual = usual.resolve(&model.target.task, rows.train.rows(), features);
-        Ok(Run { model, network, usual, loss, x, y, losses, constant: constants })
+        let usual = usual(model);
+        let usual_rate = usual_rate(model, &usual);
+        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant: constants })
     }
 
     /// Every option with its value.
     pub fn options(&self) -> &FitOptions {
         &self.model.manifest.options
     }
+}
 
-    /// The learning rate that is chosen where none is given.
-    pub fn usual_rate(&self) -> Option<f64> {
-        let optimizer = |options: &FitOptions| Optimizer::parse(options.optimizer.as_deref().unwrap_or_default()).ok();
-        let (ours, usual) = (optimizer(self.options())?, optimizer(&self.usual)?);
-        if ours == usual { self.usual.learning_rate } else { Some(ours.default_learning_rate()) }
-    }
+/// What is chosen where only the preset and the sizes of the layers are given.
+pub(super) fn usual(model: &Model) -> FitOptions {
+    let options = &model.manifest.options;
+    let (preset, hidden) = (options.preset.clone(), options.hidden.clone());
+    let given = FitOptions { preset, hidden, ..FitOptions::default() };
+    given.resolve(&model.target.task, model.manifest.rows.0, model.inputs.features.len())
+}
+
+/// The learning rate that is chosen where none is given.
+pub(super) fn usual_rate(model: &Model, usual: &FitOptions) -> Option<f64> {
+    let optimizer = |options: &FitOptions| Optimizer::parse(options.optimizer.as_deref().unwrap_or_default()).ok();
+    let (ours, theirs) = (optimizer(&model.manifest.options)?, optimizer(usual)?);
+    if ours == theirs { usual.learning_rate } else { Some(ours.default_learning_rate()) }
 }
 
 /// The network of the last predictions, with nothing that the others need.
