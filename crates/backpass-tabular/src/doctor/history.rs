@@ -143,7 +143,7 @@ fn at_end(run: &Run<'_>) -> Option<Finding> {
     let (manifest, epochs) = (&run.model.manifest, history(run).len());
     let constant = run.constant.1?;
     let losses: Vec<f64> = history(run).iter().filter_map(|epoch| epoch.validation_loss).collect();
-    let before = losses.len().div_ceil(2);
+    let before = (losses.len() / 2).max(1).min(losses.len());
     let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
     let (earlier, overall) = (best(&losses[..before]), best(&losses));
     let stopped_at_end = manifest.stop_reason == "epochs" && manifest.best_epoch * 20 >= epochs * 19;
