@@ -9,7 +9,7 @@ use serde_json::Value;
 fn folder() -> Folder {
     let folder = Folder::new();
     folder.ok("generate moons --rows 200 -o moons.csv");
-    let rows: String = (0..150)
+    let rows: String = (0..300)
         .map(|i| {
             let (x, class) = (f64::from(i * 37 % 101) / 10.0, if i % 3 == 0 { "no" } else { "yes" });
             format!("{x},{},{class}\n", if class == "yes" { "Q" } else { "P" })
@@ -61,7 +61,7 @@ fn a_table_can_be_looked_at_alone() {
     let folder = folder();
     let run = folder.run("doctor leak.csv --target answer --table-only --strict");
     assert_eq!(run.code, Some(1), "{run:#?}");
-    assert!(run.stdout.contains("serious: leak `code`") && run.stdout.contains("150 of 150 held-out rows"), "{run:#?}");
+    assert!(run.stdout.contains("serious: leak `code`") && run.stdout.contains("300 of 300 held-out rows"), "{run:#?}");
     assert!(!run.stdout.contains("tried:") && !run.stderr.contains("training"), "{run:#?}");
     let dropped = folder.run("doctor leak.csv --target answer --drop code --table-only --strict");
     assert_eq!((dropped.code, dropped.stdout.as_str()), (Some(0), ""), "{dropped:#?}");

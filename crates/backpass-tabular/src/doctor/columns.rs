@@ -40,8 +40,10 @@ pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
 fn set_aside(rows: &Rows, fault: Fault, kind: &Kind) -> Option<Finding> {
     let columns: Vec<&ColumnSchema> = rows.columns().filter(|column| column.kind == *kind).collect();
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let reasons: Vec<&str> = columns.iter().take(MOST_REASONS).map(|column| column.reason.as_str()).collect();
-    let more = if columns.len() > MOST_REASONS { "; …" } else { "" };
+    let mut reasons: Vec<&str> = columns.iter().map(|column| column.reason.as_str()).collect();
+    reasons.dedup();
+    let more = if reasons.len() > MOST_REASONS { "; …" } else { "" };
+    reasons.truncate(MOST_REASONS);
     let evidence = format!("{} of {} columns: {}{more}", names.len(), rows.columns().count(), reasons.join("; "));
     let advice = "nothing: training sets them aside";
     let finding = Finding::new(fault, Severity::Note, &names.join(", "), evidence, advice);

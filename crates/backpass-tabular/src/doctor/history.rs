@@ -25,6 +25,9 @@ const HARDLY: f64 = 0.8;
 /// What the second half of a run may still gain, as a share of a constant's loss; a falling learning rate gains some.
 const STILL_GAINED: f64 = 0.05;
 
+/// A loss so near to the best, as a share of a constant's loss, is as good.
+const NEAR: f64 = 0.01;
+
 /// The difference between what is explained on training rows and on others, as a share of a constant's loss.
 const GAP: f64 = 0.3;
 
@@ -91,10 +94,16 @@ fn large_start(run: &Run<'_>) -> Option<Finding> {
 
 fn too_high(run: &Run<'_>) -> Option<Finding> {
     let (rate, history, scale, first) = (run.options().learning_rate?, history(run), scale(run), first(run));
-    let jumps = history.windows(2).filter(|pair| pair[1].train_loss > pair[0].train_loss + JUMP * scale).count();
-    // A schedule makes good what its first epoch overshoots at the usual rate.
+    // A schedule that raises the rate may well raise the loss for a while.
+    let jump = |pair: &&[Epoch]| {
+        pair[1].train_loss > pair[0].train_loss + JUMP * scale && pair[1].learning_rate <= pair[0].learning_rate
+    };
+    let jumps = history.windows(2).filter(jump).count();
+    // At the usual rate only a bad end is an alarm: the schedule makes good what the first epochs overshoot.
     let faster = run.usual_rate.is_none_or(|usual| rate > usual);
-    if jumps < JUMPS && !(faster && first > OVERSHOT) {
+    let ends_badly = history.last()?.train_loss > HARDLY * scale;
+    let alarm = if faster { jumps >= JUMPS || first > OVERSHOT } else { jumps >= JUMPS && ends_badly };
+    if !alarm {
         return None;
     }
     let epochs = history.len();
@@ -146,8 +155,9 @@ fn at_end(run: &Run<'_>) -> Option<Finding> {
     let before = (losses.len() / 2).max(1).min(losses.len());
     let best = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
     let (earlier, overall) = (best(&losses[..before]), best(&losses));
-    let stopped_at_end = manifest.stop_reason == "epochs" && manifest.best_epoch * 20 >= epochs * 19;
-    if !stopped_at_end || earlier - overall < STILL_GAINED * constant {
+    // A learning rate that falls to nothing leaves the last epochs with next to nothing to gain.
+    let best_at_end = losses.last()? - overall <= NEAR * constant;
+    if manifest.stop_reason != "epochs" || !best_at_end || earlier - overall < STILL_GAINED * constant {
         return None;
     }
     let evidence = format!(
