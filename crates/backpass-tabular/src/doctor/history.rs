@@ -31,8 +31,8 @@ const NEAR: f64 = 0.01;
 /// The difference between what is explained on training rows and on others, as a share of a constant's loss.
 const GAP: f64 = 0.3;
 
-/// The dropout that may help against overfitting.
-const DROPOUT: f64 = 0.3;
+/// The penalty that may help against overfitting.
+const L2: f64 = 0.03;
 
 /// A model that leaves more than this of a constant's loss has learnt nothing.
 const NOTHING: f64 = 0.98;
@@ -176,9 +176,8 @@ fn overfitting(run: &Run<'_>) -> Option<Finding> {
     let (train, validation) = (run.losses.0 / run.constant.0, run.losses.1? / run.constant.1?);
     let last = history(run).last()?.validation_loss? / run.constant.1?;
     // Where stopping early was turned off, the rise after the best epoch is wasted work at best.
-    let usual = run.usual.patience.filter(|patience| *patience > 0 && run.options().patience == Some(0));
-    let rise = if usual.is_some() { last - validation } else { 0.0 };
-    if validation - train < GAP && rise < GAP {
+    let never_stops = run.options().patience == Some(0) && run.usual.patience != Some(0);
+    if validation - train < GAP && !(never_stops && last - validation >= GAP) {
         return None;
     }
     let evidence = format!(
@@ -187,20 +186,14 @@ fn overfitting(run: &Run<'_>) -> Option<Finding> {
         100.0 * validation,
         100.0 * last
     );
-    let advice = "collect more rows, take fewer neurons (--hidden), or add --dropout or --weight-decay";
+    let advice = "collect more rows, take fewer neurons (--hidden), or add a penalty (--l2) or --dropout";
     let finding = Finding::new(Fault::Overfitting, Severity::Warning, "", evidence, advice);
     let finding = finding.numbers([("train", train), ("validation", validation), ("last", last)]);
-    Some(match usual {
-        Some(patience) if rise >= GAP => {
-            let options = FitOptions { patience: Some(patience), ..FitOptions::default() };
-            finding.cured_by(Change::new(format!("--patience {patience}"), options))
-        }
-        _ if run.options().dropout.is_none_or(|share| share < DROPOUT) => {
-            let options = FitOptions { dropout: Some(DROPOUT), ..FitOptions::default() };
-            finding.cured_by(Change::new(format!("--dropout {DROPOUT}"), options))
-        }
-        _ => finding,
-    })
+    if run.options().l2.is_some_and(|factor| factor >= L2) {
+        return Some(finding);
+    }
+    let options = FitOptions { l2: Some(L2), ..FitOptions::default() };
+    Some(finding.cured_by(Change::new(format!("--l2 {L2}"), options)))
 }
 
 fn nothing(run: &Run<'_>) -> Option<Finding> {
