@@ -8,8 +8,8 @@ mod sections;
 
 use std::path::Path;
 
-use backpass_tabular::doctor::{Finding, examine_model, examine_table};
-use backpass_tabular::{AssessOptions, FitError, Model, Table, write_file};
+use backpass_tabular::doctor::examine_model;
+use backpass_tabular::{AssessOptions, Model, Table, write_file};
 
 use crate::exit::Failure;
 use crate::profile::Profile;
@@ -37,17 +37,11 @@ impl Report<'_> {
     pub fn write(&self, path: &Path, force: bool) -> Result<(), Failure> {
         let options = options(self.model, self.threads, self.rows.unseen);
         let assessment = self.model.assess(self.table, &self.rows.numbers, &options).map_err(Failure::of_table)?;
-        let findings = self.learnt.map(|table| examine(table, self.model)).transpose().map_err(Failure::of_table)?;
+        let learnt = self.learnt.filter(|_| self.model.manifest.options.formula.is_none());
+        let findings = learnt.map(|table| examine_model(table, self.model)).transpose().map_err(Failure::of_table)?;
         let page = page::page(self, &assessment, findings.as_deref())?;
         Ok(write_file(path, page.as_bytes(), force)?)
     }
-}
-
-/// What is wrong with the table of a training, or with the model.
-fn examine(table: &Table, model: &Model) -> Result<Vec<Finding>, FitError> {
-    let mut findings = examine_table(table, &model.manifest.options)?;
-    findings.extend(examine_model(table, model)?);
-    Ok(findings)
 }
 
 /// The seed of a model's training also chooses the rows by which it is judged.

@@ -110,17 +110,16 @@ impl Doctor {
     /// What is found in a table and, unless only that is wanted, in a training on it.
     fn of_table(&self, config: Config, talk: &Talk) -> Result<Examined, Failure> {
         let (table, options) = (config.table(&self.subject)?, config.options);
-        let mut findings = examine_table(&table, &options)?;
-        let mut model = None;
-        if !self.table_only {
-            talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
-            let watcher =
-                Watcher { threads: self.threads.count(), interrupt: None, profile: false, observe: &mut |_| {} };
-            let fitted = prepare(&table, &options)?.train(watcher)?;
-            findings.extend(examine_run(&table, &fitted)?);
-            model = Some(fitted.model);
+        if self.table_only {
+            let findings = examine_table(&table, &options)?;
+            return Ok((table, options.target, findings, None));
         }
-        Ok((table, options.target, findings, model))
+        talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
+        let threads = self.threads.count();
+        let watcher = Watcher { threads, interrupt: None, profile: false, observe: &mut |_| {} };
+        let fitted = prepare(&table, &options)?.train(watcher)?;
+        let findings = examine_run(&table, &fitted)?;
+        Ok((table, options.target, findings, Some(fitted.model)))
     }
 
     /// What is found in a model and in the table of its training.
@@ -143,8 +142,7 @@ impl Doctor {
             let message = format!("{}: the model was trained on another table, {}", table.name, model.manifest.data);
             return Err(Failure::new(Exit::Data, format!("{message}\n{help}")));
         }
-        let mut findings = examine_table(&table, &model.manifest.options)?;
-        findings.extend(examine_model(&table, &model)?);
+        let findings = examine_model(&table, &model).map_err(Failure::of_table)?;
         Ok((table, model.target.name.clone(), findings, Some(model)))
     }
 

@@ -162,15 +162,15 @@ impl Known {
     }
 
     /// The values at or below and at or above a value.
-    fn around(&self, value: f64, ordered: bool) -> Option<(&(f64, f64), &(f64, f64))> {
+    fn around(&self, value: f64, ordered: bool) -> Option<[&(f64, f64); 2]> {
         let at = self.0.partition_point(|known| known.0.total_cmp(&value).is_lt());
         match self.0.get(at) {
-            Some(known) if known.0 == value || known.0.is_nan() && value.is_nan() => Some((known, known)),
+            Some(known) if known.0 == value || known.0.is_nan() && value.is_nan() => Some([known, known]),
             _ if !ordered || value.is_nan() => None,
             above => {
                 let above = above.filter(|known| !known.0.is_nan());
                 let below = at.checked_sub(1).map(|below| &self.0[below]);
-                Some((below.or(above)?, above.or(below)?))
+                Some([below.or(above)?, above.or(below)?])
             }
         }
     }
@@ -178,16 +178,16 @@ impl Known {
     /// What the nearest value predicts; NaN if none is near.
     fn nearest(&self, value: f64, ordered: bool) -> f64 {
         let around = self.around(value, ordered);
-        around.map_or(f64::NAN, |(below, above)| if value - below.0 <= above.0 - value { below.1 } else { above.1 })
+        around.map_or(f64::NAN, |[below, above]| if value - below.0 <= above.0 - value { below.1 } else { above.1 })
     }
 
     /// What the straight line between the neighbouring values predicts, or the mean of all.
     fn between(&self, value: f64, ordered: bool) -> f64 {
         match self.around(value, ordered) {
-            Some((below, above)) if above.0 > below.0 => {
+            Some([below, above]) if above.0 > below.0 => {
                 below.1 + (above.1 - below.1) * (value - below.0) / (above.0 - below.0)
             }
-            Some((below, _)) => below.1,
+            Some([below, _]) => below.1,
             None => mean(&self.0.iter().map(|known| known.1).collect::<Vec<_>>()),
         }
     }

@@ -1,7 +1,8 @@
 //! Names what is wrong with a table or a training run, with the evidence in numbers.
 //!
-//! Every check is a pure function to findings: [`examine_table`] looks at the rows before training, [`examine_model`] at what
-//! training did and at the trained network. Where a finding has a [`Change`], [`prove`] trains again with it.
+//! Every check is a pure function to findings: [`examine_table`] looks at the rows before training, [`examine_run`] and
+//! [`examine_model`] also at what training did and at the trained network. Where a finding has a [`Change`], [`prove`] trains
+//! again with it.
 
 mod columns;
 mod history;
@@ -245,30 +246,32 @@ pub fn examine_table(table: &Table, options: &FitOptions) -> Result<Vec<Finding>
     Ok(sorted(findings))
 }
 
-/// What is wrong with a training run on `table`, the most serious first: where it diverged, or else what
-/// [`examine_model`] finds.
+/// What is wrong with a table and a training on it, the most serious first: where it diverged, or else as
+/// [`examine_model`].
 ///
 /// # Errors
 /// If the table is not that of the run.
 pub fn examine_run(table: &Table, fitted: &Fitted) -> Result<Vec<Finding>, FitError> {
-    match &fitted.report.stop {
-        StopReason::Diverged(divergence) => Ok(vec![history::divergence(&fitted.model, divergence)]),
-        _ => examine_model(table, &fitted.model),
-    }
+    let StopReason::Diverged(divergence) = &fitted.report.stop else { return examine_model(table, &fitted.model) };
+    let mut findings = examine_table(table, &fitted.model.manifest.options)?;
+    findings.push(history::divergence(&fitted.model, divergence));
+    Ok(sorted(findings))
 }
 
-/// What is wrong with a model and its training on `table`, the most serious first. Of a formula nothing is said: it has no
-/// layers, and its standard errors tell more. Of networks side by side the last is looked at.
+/// What is wrong with a model, its training and the table of its training, the most serious first. Of a formula nothing is
+/// said: it has no layers, and its standard errors tell more. Of networks side by side the last is looked at.
 ///
 /// # Errors
 /// If the table is not that of the training.
 pub fn examine_model(table: &Table, model: &Model) -> Result<Vec<Finding>, FitError> {
-    if model.manifest.options.formula.is_some() || model.history.is_empty() {
-        return Ok(Vec::new());
+    let options = &model.manifest.options;
+    let mut findings = examine_table(table, options)?;
+    if options.formula.is_none() && !model.history.is_empty() {
+        let run = run::Run::of(table, model)?;
+        let of_network = network::check(&run)?;
+        findings.extend(history::check(&run, &of_network));
+        findings.extend(of_network);
     }
-    let run = run::Run::of(table, model)?;
-    let mut findings = network::check(&run)?;
-    findings.extend(history::check(&run, &findings));
     Ok(sorted(findings))
 }
 
