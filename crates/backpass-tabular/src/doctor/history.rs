@@ -69,15 +69,9 @@ fn history<'a>(run: &Run<'a>) -> &'a [Epoch] {
     &run.model.history
 }
 
-/// The loss to measure training losses by: that of a constant, or of the first epoch where rows have weights.
-fn scale(run: &Run<'_>) -> f64 {
-    let weighted = run.options().weight.is_some() || run.options().class_weight.is_some();
-    if weighted { history(run)[0].train_loss } else { run.constant.0 }
-}
-
 /// The training loss of the first epoch in units of a constant's.
 fn first(run: &Run<'_>) -> f64 {
-    history(run)[0].train_loss / scale(run)
+    history(run)[0].train_loss / run.constant.0
 }
 
 fn large_start(run: &Run<'_>) -> Option<Finding> {
@@ -93,7 +87,7 @@ fn large_start(run: &Run<'_>) -> Option<Finding> {
 }
 
 fn too_high(run: &Run<'_>) -> Option<Finding> {
-    let (rate, history, scale, first) = (run.options().learning_rate?, history(run), scale(run), first(run));
+    let (rate, history, scale, first) = (run.options().learning_rate?, history(run), run.constant.0, first(run));
     // A schedule that raises the rate may well raise the loss for a while.
     let jump = |pair: &&[Epoch]| {
         pair[1].train_loss > pair[0].train_loss + JUMP * scale && pair[1].learning_rate <= pair[0].learning_rate
@@ -124,7 +118,7 @@ fn too_low(run: &Run<'_>) -> Option<Finding> {
     let validated: Option<Vec<f64>> = history(run).iter().map(|epoch| epoch.validation_loss).collect();
     let (losses, constant, rows) = match (validated, run.constant.1) {
         (Some(losses), Some(constant)) => (losses, constant, "validation"),
-        _ => (history(run).iter().map(|epoch| epoch.train_loss).collect(), scale(run), "training"),
+        _ => (history(run).iter().map(|epoch| epoch.train_loss).collect(), run.constant.0, "training"),
     };
     let epochs = losses.len();
     let falls = losses.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64;

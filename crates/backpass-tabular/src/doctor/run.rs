@@ -13,6 +13,7 @@ use backpass::shape::Shape;
 use backpass::train::{Dataset, evaluate};
 
 use crate::doctor::Rows;
+use crate::fit::{class_weights_of, rows as encode};
 use crate::fit_error::FitError;
 use crate::model::Model;
 use crate::options::FitOptions;
@@ -49,32 +50,27 @@ impl<'a> Run<'a> {
         let rows = Rows::of(table, options)?;
         let network = last_of(&model.network)?;
         let loss = options.training(&model.target.task)?.loss.with_smoothing(0.0);
-        let features = model.inputs.features.len();
-        let (centre, factor) = model.target_scale;
-        let seen = |table: &Table| -> Result<(Vec<f32>, Vec<f64>), FitError> {
-            let targets = model.targets(table)?.iter().map(|y| (y - centre) / factor).collect();
-            Ok((model.features(table)?.0, targets))
+        let weights = options.class_weight.as_deref();
+        let weights = weights.map(|how| class_weights_of(how, model, &rows.train)).transpose()?;
+        let encoded = |table: &Table, most| -> Result<Dataset<f32>, FitError> {
+            Ok(encode(model, &every(table, most), options, weights.as_deref(), &loss)?.encoded)
         };
-        let judge = |x: Vec<f32>, y: &[f64]| -> Result<f64, FitError> {
-            let y = y.iter().map(|y| *y as f32).collect();
-            Ok(evaluate(&network, &Dataset::new(features, x, 1, y), &loss, 1)?.0)
-        };
-        let (x, y) = seen(&every(&rows.train, MOST_ROWS))?;
-        let constant = constant(&loss, &y, network.outputs());
-        let mut losses = (judge(x, &y)?, None);
-        let mut constants = (constant_loss(&loss, &constant, &y)?, None);
+        let judge = |data: &Dataset<f32>| evaluate(&network, data, &loss, 1).map(|(mean, _)| mean);
+        let data = encoded(&rows.train, MOST_ROWS)?;
+        let best = constant(&loss, &data, network.outputs());
+        let mut losses = (judge(&data)?, None);
+        let mut constant = (constant_loss(&loss, &best, &data)?, None);
         if let Some(rows) = &rows.validation {
-            let (x, y) = seen(&every(rows, MOST_ROWS))?;
-            losses.1 = Some(judge(x, &y)?);
-            constants.1 = Some(constant_loss(&loss, &constant, &y)?);
+            let data = encoded(rows, MOST_ROWS)?;
+            losses.1 = Some(judge(&data)?);
+            constant.1 = Some(constant_loss(&loss, &best, &data)?);
         }
-        let sample = every(&rows.train, SAMPLE);
-        let (x, y) = seen(&sample)?;
-        let x = Array::from_fn(&[sample.rows(), features], |i| f64::from(x[i]));
-        let y = Array::from_fn(&[sample.rows(), 1], |i| y[i]);
+        let sample = encoded(&rows.train, SAMPLE)?;
+        let x = Array::from_fn(&[sample.rows(), sample.inputs], |i| f64::from(sample.x[i]));
+        let y = Array::from_fn(&[sample.rows(), 1], |i| f64::from(sample.y[i]));
         let usual = usual(model);
         let usual_rate = usual_rate(model, &usual);
-        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant: constants })
+        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant })
     }
 
     /// Every option with its value.
@@ -121,14 +117,25 @@ fn every(table: &Table, most: usize) -> Table {
     table.select_rows(&(0..table.rows() as u32).step_by(step).collect::<Vec<_>>())
 }
 
+/// The weight of each row.
+fn weights(data: &Dataset<f32>) -> Vec<f64> {
+    let given = data.weights.as_ref();
+    given.map_or(vec![1.0; data.rows()], |weights| weights.iter().map(|weight| f64::from(*weight)).collect())
+}
+
+/// The mean of what the rows have, each as often as it weighs.
+fn weighted_mean(data: &Dataset<f32>, of: impl Fn(usize) -> f64) -> f64 {
+    let weights = weights(data);
+    weights.iter().enumerate().map(|(row, weight)| weight * of(row)).sum::<f64>() / weights.iter().sum::<f64>()
+}
+
 /// The network's outputs that are best, or near it, if they are the same for every row.
-fn constant(loss: &Loss, y: &[f64], outputs: usize) -> Vec<f64> {
-    let n = y.len() as f64;
-    let mean = y.iter().sum::<f64>() / n;
+fn constant(loss: &Loss, data: &Dataset<f32>, outputs: usize) -> Vec<f64> {
+    let mean = weighted_mean(data, |row| f64::from(data.y[row]));
     match loss.targets() {
         Targets::Probabilities => vec![(mean / (1.0 - mean)).ln().clamp(-30.0, 30.0)],
         Targets::Classes => {
-            let share = |class: usize| y.iter().filter(|y| **y == class as f64).count() as f64 / n;
+            let share = |class: usize| weighted_mean(data, |row| f64::from(data.y[row] == class as f32));
             (0..outputs).map(|class| share(class).ln().max(-30.0)).collect()
         }
         Targets::Numbers if loss.log_link() => vec![mean.ln().max(-30.0)],
@@ -136,13 +143,14 @@ fn constant(loss: &Loss, y: &[f64], outputs: usize) -> Vec<f64> {
     }
 }
 
-fn constant_loss(loss: &Loss, constant: &[f64], targets: &[f64]) -> Result<f64, FitError> {
+fn constant_loss(loss: &Loss, constant: &[f64], data: &Dataset<f32>) -> Result<f64, FitError> {
     let (builder, width) = (Builder::new(), constant.len());
     let y = builder.input("y", Shape::batch(&[width]));
     let target = builder.input("target", Shape::batch(&[1]));
-    let mean = loss.rows(y, target).mean(0).id();
-    let y = Array::from_fn(&[targets.len(), width], |i| constant[i % width]);
-    let target = Array::from_fn(&[targets.len(), 1], |i| targets[i]);
+    let of_rows = loss.rows(y, target).id();
+    let y = Array::from_fn(&[data.rows(), width], |i| constant[i % width]);
+    let target = Array::from_fn(&[data.rows(), 1], |i| f64::from(data.y[i]));
     let trace = interpret(&builder.finish()?, &[("y", &y), ("target", &target)]).map_err(DifferentiateError::from)?;
-    Ok(trace.value(mean).item().unwrap_or(f64::NAN))
+    let losses = trace.value(of_rows).data();
+    Ok(weighted_mean(data, |row| losses[row]))
 }
