@@ -157,7 +157,13 @@ fn rows_that_are_there_twice() {
         let found = table_has(&twice, &options("class", how), Fault::DuplicateRows);
         assert!(found.numbers["share"] > 0.5 && found.severity == Severity::Serious, "{found:?}");
     }
-    // A text tells rows apart that are otherwise equal, and few levels make equal rows by chance.
+    // A text tells rows apart that are otherwise equal.
+    let texts = table("x1,note,class", 200, |at, _| {
+        let note = format!("the visitor came at {at} and stayed until {} without a word", at + 3);
+        format!("{},{note},{}", (at / 2 * 37 % 97) as f64 / 7.0, if at / 2 % 2 == 0 { "a" } else { "b" })
+    });
+    assert_eq!(names(&examine_table(&texts, &options("class", "")).unwrap()), [""; 0]);
+    // Few levels make equal rows by chance.
     let levels = table("a,b,c,class", 300, |_, random| {
         let level = |n: u64| ["u", "v", "w"][n as usize % 3];
         let (a, b, c) = (random.below(3), random.below(3), random.below(3));
@@ -243,6 +249,10 @@ fn learning_rates() {
     cured(&clouds, &dead, "--learning-rate 0.004");
     let high = run_has(&waves, &options("y", "rate=1 hidden=32,32 epochs=30"), Fault::LearningRateTooHigh);
     cured(&waves, &high, "--learning-rate 0.012");
+    // The first epoch is harmless, and the jumps come later.
+    let jumps = "preset=lecture rate=0.5 epochs=40";
+    let (jumps, _) = run_has(&waves, &options("y", jumps), Fault::LearningRateTooHigh);
+    assert!(jumps.numbers["first"] < 3.0 && jumps.numbers["jumps"] >= 3.0, "{jumps:?}");
     let best = "preset=best bag=1 rate=30 hidden=16,16 epochs=20";
     cured(&waves, &run_has(&waves, &options("y", best), Fault::LearningRateTooHigh), "--learning-rate 0.2");
     let diverged = options("y", "optimizer=sgd rate=1000 hidden=16 epochs=20 schedule=constant");
