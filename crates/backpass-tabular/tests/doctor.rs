@@ -254,13 +254,17 @@ fn learning_rates() {
     let (jumps, _) = run_has(&waves, &options("y", jumps), Fault::LearningRateTooHigh);
     assert!(jumps.numbers["first"] < 3.0 && jumps.numbers["jumps"] >= 3.0, "{jumps:?}");
     let best = "preset=best bag=1 rate=30 hidden=16,16 epochs=20";
-    cured(&waves, &run_has(&waves, &options("y", best), Fault::LearningRateTooHigh), "--learning-rate 0.2");
+    cured(
+        &waves,
+        &run_has(&waves, &options("y", best), Fault::LearningRateTooHigh),
+        "--preset best --learning-rate 0.2",
+    );
     let diverged = options("y", "optimizer=sgd rate=1000 hidden=16 epochs=20 schedule=constant");
     cured(&waves, &run_has(&waves, &diverged, Fault::Diverged), "--learning-rate 0.1");
     let low = run_has(&waves, &options("y", "rate=1e-6 hidden=32,32 epochs=20"), Fault::LearningRateTooLow);
     cured(&waves, &low, "--learning-rate 0.012");
     let sgd = options("class", "preset=lecture rate=1e-5 epochs=20");
-    cured(&clouds, &run_has(&clouds, &sgd, Fault::LearningRateTooLow), "--learning-rate 0.1");
+    cured(&clouds, &run_has(&clouds, &sgd, Fault::LearningRateTooLow), "--preset lecture --learning-rate 0.1");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     let leaks: Vec<String> = findings.iter().map(|finding| finding.place.clone()).collect();
     let text = leaks.iter().map(|name| format!("--drop {name}")).collect::<Vec<_>>().join(" ");
     let drop = rows.options.drop.iter().chain(&leaks).cloned().collect();
-    let change = Change::new(text, FitOptions { drop, ..FitOptions::default() });
+    let change = Change::new(&rows.options, text, FitOptions { drop, ..FitOptions::default() });
     let others = rows.inputs().count() > leaks.len();
     Ok(findings.into_iter().map(|f| if others { f.cured_by(change.clone()) } else { f }).collect())
 }

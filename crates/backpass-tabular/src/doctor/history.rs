@@ -44,7 +44,7 @@ pub(super) fn divergence(model: &Model, divergence: &Divergence) -> Finding {
     let finding = finding.numbers([("epoch", divergence.epoch as f64), ("step", divergence.step as f64)]);
     let Some(rate) = model.manifest.options.learning_rate else { return finding };
     let lower = usual_rate(model, &usual(model)).filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
-    finding.cured_by(Change::learning_rate(lower))
+    finding.cured_by(Change::learning_rate(&model.manifest.options, lower))
 }
 
 /// What the losses tell beside what the network, whose findings are `known`, does.
@@ -106,7 +106,7 @@ fn too_high(run: &Run<'_>) -> Option<Finding> {
         short(first)
     );
     let lower = run.usual_rate.filter(|usual| *usual < rate).unwrap_or(rate / 10.0);
-    let change = Change::learning_rate(lower);
+    let change = Change::learning_rate(run.options(), lower);
     let advice = format!("lower it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooHigh, Severity::Serious, "", evidence, advice);
     Some(finding.numbers([("jumps", jumps as f64), ("first", first), ("rate", rate)]).cured_by(change))
@@ -131,7 +131,7 @@ fn too_low(run: &Run<'_>) -> Option<Finding> {
         epochs - 1
     );
     let higher = run.usual_rate.filter(|usual| *usual > rate).unwrap_or(10.0 * rate);
-    let change = Change::learning_rate(higher);
+    let change = Change::learning_rate(run.options(), higher);
     let advice = format!("raise it from {rate}: {}", change.text);
     let finding = Finding::new(Fault::LearningRateTooLow, Severity::Serious, "", evidence, advice);
     Some(finding.numbers([("first", first), ("last", last), ("rate", rate)]).cured_by(change))
@@ -160,7 +160,7 @@ fn at_end(run: &Run<'_>) -> Option<Finding> {
     );
     let more = 4 * epochs;
     let options = FitOptions { epochs: Some(more), ..FitOptions::default() };
-    let change = Change::new(format!("--epochs {more}"), options);
+    let change = Change::new(run.options(), format!("--epochs {more}"), options);
     let advice = format!("train longer: {}", change.text);
     let finding = Finding::new(Fault::BestEpochAtEnd, Severity::Warning, "", evidence, advice);
     Some(finding.numbers([("best_epoch", manifest.best_epoch as f64), ("gained", earlier - overall)]).cured_by(change))
@@ -187,7 +187,7 @@ fn overfitting(run: &Run<'_>) -> Option<Finding> {
         return Some(finding);
     }
     let options = FitOptions { l2: Some(L2), ..FitOptions::default() };
-    Some(finding.cured_by(Change::new(format!("--l2 {L2}"), options)))
+    Some(finding.cured_by(Change::new(run.options(), format!("--l2 {L2}"), options)))
 }
 
 fn nothing(run: &Run<'_>) -> Option<Finding> {

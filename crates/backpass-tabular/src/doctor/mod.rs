@@ -21,6 +21,7 @@ use crate::fit_error::FitError;
 use crate::held_out::{fold_rows, group_column, split};
 use crate::model::Model;
 use crate::options::FitOptions;
+use crate::preset::Preset;
 use crate::schema::{ColumnSchema, Schema};
 use crate::table::Table;
 use crate::task::Target;
@@ -120,28 +121,22 @@ pub struct Change {
 }
 
 impl Change {
-    fn new(text: String, options: FitOptions) -> Self {
-        Change { text, options }
+    /// A change of what a run with the options `of` does.
+    fn new(of: &FitOptions, text: impl Into<String>, options: FitOptions) -> Self {
+        // Options that shape the network or its steps choose another preset unless one is named.
+        let chosen = Preset::chosen(&options);
+        let kept = of.preset.as_deref().filter(|preset| chosen == "fast" && *preset != "fast");
+        let text = text.into();
+        Change { text: kept.map_or(text.clone(), |preset| format!("--preset {preset} {text}")), options }
     }
 
-    fn learning_rate(rate: f64) -> Self {
-        Change::new(
-            format!("--learning-rate {rate}"),
-            FitOptions { learning_rate: Some(rate), ..FitOptions::default() },
-        )
+    fn learning_rate(of: &FitOptions, rate: f64) -> Self {
+        let options = FitOptions { learning_rate: Some(rate), ..FitOptions::default() };
+        Change::new(of, format!("--learning-rate {rate}"), options)
     }
 
-    fn scaling(how: &str) -> Self {
-        Change::new(format!("--scaling {how}"), FitOptions { scaling: Some(how.into()), ..FitOptions::default() })
-    }
-
-    fn init(how: &str) -> Self {
-        Change::new(format!("--init {how}"), FitOptions { init: Some(how.into()), ..FitOptions::default() })
-    }
-
-    fn activation(name: &str) -> Self {
-        let activation = Some(name.to_string());
-        Change::new(format!("--activation {name}"), FitOptions { activation, ..FitOptions::default() })
+    fn init(of: &FitOptions, how: &str) -> Self {
+        Change::new(of, format!("--init {how}"), FitOptions { init: Some(how.into()), ..FitOptions::default() })
     }
 }
 

@@ -158,7 +158,7 @@ fn started_well(run: &Run<'_>, finding: Finding) -> Finding {
 /// The start that suits the activation of the first hidden layer.
 pub(super) fn default_init(run: &Run<'_>) -> Change {
     let first = run.options().activations(1).ok().and_then(|activations| activations.into_iter().next());
-    Change::init(&first.unwrap_or(Activation::IDENTITY).default_init().to_string())
+    Change::init(run.options(), &first.unwrap_or(Activation::IDENTITY).default_init().to_string())
 }
 
 fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
@@ -169,13 +169,17 @@ fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
     if run.options().init != run.usual.init {
         return Some(started_well(run, finding));
     }
-    Some(finding.cured_by(slower(run).unwrap_or_else(|| Change::activation("mish"))))
+    let mish = || {
+        let options = FitOptions { activation: Some("mish".into()), ..FitOptions::default() };
+        Change::new(run.options(), "--activation mish", options)
+    };
+    Some(finding.cured_by(slower(run).unwrap_or_else(mish)))
 }
 
 /// The learning rate that is chosen where none is given, if it is lower than the one given.
 fn slower(run: &Run<'_>) -> Option<Change> {
     let (given, usual) = (run.options().learning_rate?, run.usual_rate?);
-    (usual < given).then(|| Change::learning_rate(usual))
+    (usual < given).then(|| Change::learning_rate(run.options(), usual))
 }
 
 /// Neurons of an activation with two flat ends that stay on them.
@@ -235,7 +239,7 @@ fn gradients(run: &Run<'_>, layers: &[Layer]) -> Option<Finding> {
         return Some(started_well(run, finding));
     }
     let options = FitOptions { activation: Some("relu".into()), init: Some("he".into()), ..FitOptions::default() };
-    Some(finding.cured_by(Change::new("--activation relu --init he".into(), options)))
+    Some(finding.cured_by(Change::new(run.options(), "--activation relu --init he", options)))
 }
 
 /// Numbers whose size (root mean square) is far from 1.
@@ -255,5 +259,6 @@ fn unscaled(run: &Run<'_>) -> Option<Finding> {
     let evidence = format!("values of size {size:.1}; scaled ones are of size 1");
     let (place, advice) = (&inputs.features[largest], "scale the inputs with --scaling robust");
     let finding = Finding::new(Fault::UnscaledInputs, Severity::Warning, place, evidence, advice);
-    Some(finding.numbers([("size", size)]).cured_by(Change::scaling("robust")))
+    let options = FitOptions { scaling: Some("robust".into()), ..FitOptions::default() };
+    Some(finding.numbers([("size", size)]).cured_by(Change::new(run.options(), "--scaling robust", options)))
 }
