@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::path::Path;
+
 use backpass_kernels::philox::Stream;
-use backpass_tabular::doctor::{Fault, Finding, Severity, examine_run, examine_table, prove};
-use backpass_tabular::{DataSet, FitOptions, Fitted, ReadOptions, Table, fit, read};
+use backpass_tabular::doctor::{Fault, Finding, Severity, examine_model, examine_run, examine_table, prove};
+use backpass_tabular::{DataSet, FitOptions, Fitted, Model, ReadOptions, Table, fit, read};
 use common::{csv, shared_table};
 
 /// A table of so many rows; a row is made from random numbers and its number.
@@ -288,10 +290,13 @@ fn runs_that_end_too_early_or_too_late() {
     run_has(&nothing, &options("y", "hidden=16 epochs=20"), Fault::LearntNothing);
 }
 
-/// Nothing is said of a table, nor of a run on it.
+/// Nothing is said of a table, nor of a run on it, nor of its model when it comes from a file.
 #[track_caller]
 fn healthy(table: &Table, options: &FitOptions) {
-    let found = examine_run(table, &fit(table, options).unwrap()).unwrap();
+    let fitted = fit(table, options).unwrap();
+    let mut found = examine_run(table, &fitted).unwrap();
+    let stored = Model::from_bytes(Path::new("a file"), &fitted.model.to_bytes().unwrap()).unwrap();
+    found.extend(examine_model(table, &stored).unwrap());
     assert!(found.is_empty(), "{} with {:?}: {found:#?}", table.name, options.preset);
 }
 

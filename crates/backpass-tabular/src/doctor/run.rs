@@ -48,7 +48,7 @@ impl<'a> Run<'a> {
     pub fn of(table: &Table, model: &'a Model) -> Result<Self, FitError> {
         let options = &model.manifest.options;
         let rows = Rows::of(table, options)?;
-        let network = last_of(&model.network)?;
+        let network = last_of(&model.network, model.target.task.outputs())?;
         let loss = options.training(&model.target.task)?.loss.with_smoothing(0.0);
         let weights = options.class_weight.as_deref();
         let weights = weights.map(|how| class_weights_of(how, model, &rows.train)).transpose()?;
@@ -94,9 +94,9 @@ pub(super) fn usual_rate(model: &Model, usual: &FitOptions) -> Option<f64> {
     if ours == theirs { usual.learning_rate } else { Some(ours.default_learning_rate()) }
 }
 
-/// The network of the last predictions, with nothing that the others need.
-fn last_of(network: &Network) -> Result<Network, FitError> {
-    if network.members == 1 {
+/// The network of the last predictions, of so many outputs, with nothing that the others need.
+fn last_of(network: &Network, outputs: usize) -> Result<Network, FitError> {
+    if network.outputs() == outputs {
         return Ok(network.clone());
     }
     let mut graph = network.graph.clone();
