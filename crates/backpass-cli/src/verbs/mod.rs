@@ -28,6 +28,7 @@ macro_rules! verbs {
 verbs! {
     train::Train,
     cv::Cv,
+    tune::Tune,
     evaluate::Evaluate,
     report::Report,
     compare::Compare,
