@@ -197,7 +197,7 @@ fn check(options: &FitOptions, task: &Task) -> Result<(), FitError> {
 fn trial_error(options: &FitOptions, source: FitError) -> TuneError {
     match arguments(options) {
         options if options.is_empty() => source.into(),
-        options => TuneError::Trial { options, source },
+        options => TuneError::Trial { options, source: Box::new(source) },
     }
 }
 
@@ -314,11 +314,11 @@ mod tests {
     fn the_better_score_comes_first_and_none_last() {
         let mut trials = [(0, None), (1, Some(0.5)), (2, Some(-1.0)), (3, Some(0.5)), (4, Some(f64::MAX))]
             .map(|(number, score)| trial(number, score));
-        let order = |trials: &[Trial]| trials.iter().map(|trial| trial.trial).collect::<Vec<_>>();
+        let numbers = |trials: &[Trial]| trials.iter().map(|trial| trial.trial).collect::<Vec<_>>();
         trials.sort_by(|a, b| order(a, b, "rmse"));
-        assert_eq!(order(&trials), [2, 1, 3, 4, 0]);
+        assert_eq!(numbers(&trials), [2, 1, 3, 4, 0]);
         trials.sort_by(|a, b| order(a, b, "r2"));
-        assert_eq!(order(&trials), [4, 1, 3, 2, 0]);
+        assert_eq!(numbers(&trials), [4, 1, 3, 2, 0]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub enum TuneError {
         /// What the trial set.
         options: String,
         /// What is wrong with it.
-        source: FitError,
+        source: Box<FitError>,
     },
     /// A space that is not TOML.
     #[error("{}\nhelp: `backpass tune --print-space` shows a space", .0.to_string().trim_end())]
@@ -93,7 +93,8 @@ impl TuneError {
     /// The family of the error.
     pub fn kind(&self) -> FitErrorKind {
         match self {
-            TuneError::Fit(error) | TuneError::Trial { source: error, .. } => error.kind(),
+            TuneError::Fit(error) => error.kind(),
+            TuneError::Trial { source, .. } => source.kind(),
             TuneError::Journal { .. } => FitErrorKind::Io,
             TuneError::Line { .. } => FitErrorKind::Data,
             _ => FitErrorKind::Usage,
