@@ -118,7 +118,9 @@ pub fn tune(
     let metric = metric(how.metric.as_deref(), &target.task)?;
     let resolved = prepare(table, given)?.resolved;
     if matches!(resolved.validation.as_deref(), Some("none" | "0")) && resolved.bag.unwrap_or(1) < 2 {
-        return Err(FitError::choice("--validation", "none", "possible in a search, which judges validation rows").into());
+        return Err(
+            FitError::choice("--validation", "none", "possible in a search, which judges validation rows").into()
+        );
     }
     for options in space.each()? {
         check(&options.clone().or(given.clone()), &target.task).map_err(|source| trial_error(&options, source))?;
@@ -272,7 +274,9 @@ impl Bracket<'_> {
             let score = match fitted.report.stop {
                 StopReason::Interrupted => return Ok(None),
                 StopReason::Diverged(_) => None,
-                _ => fitted.validation_metrics.and_then(|metrics| metrics.get(metric)).filter(|score| score.is_finite()),
+                _ => {
+                    fitted.validation_metrics.and_then(|metrics| metrics.get(metric)).filter(|score| score.is_finite())
+                }
             };
             let done = Trial { trial, options, rung, epochs, score, seconds: fitted.report.seconds };
             say(done.clone());

@@ -66,8 +66,10 @@ impl Journal {
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         let mut journal = Journal { file: None, known: HashMap::new() };
         let mut lines = text[..end].lines().enumerate();
-        let wrong = |(line, error): (usize, serde_json::Error)| {
-            TuneError::Line { path: path.to_path_buf(), line: line + 1, reason: error.to_string() }
+        let wrong = |(line, error): (usize, serde_json::Error)| TuneError::Line {
+            path: path.to_path_buf(),
+            line: line + 1,
+            reason: error.to_string(),
         };
         match lines.next() {
             // Something else than a beginning that was not written to its end is not ours to write over.

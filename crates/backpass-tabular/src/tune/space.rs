@@ -207,7 +207,8 @@ fn options<'a>(values: impl IntoIterator<Item = (&'a str, Value)>) -> Result<Fit
     for (name, value) in values {
         let one: FitOptions = Table::from_iter([(name.to_string(), value.clone())]).try_into().map_err(|e| {
             let problem = format!("{value} cannot be its value ({})", toml::de::Error::message(&e));
-            let help = "write it as in a configuration file: texts in quotes, whole numbers from { integer = [from, to] }";
+            let help =
+                "write it as in a configuration file: texts in quotes, whole numbers from { integer = [from, to] }";
             TuneError::Choices { option: name.to_string(), problem, help }
         })?;
         all = all.or(one);
@@ -237,11 +238,14 @@ mod tests {
 
     #[test]
     fn numbers_are_drawn_from_their_ranges() {
-        let text = "learning_rate = { log = [1e-4, 1] }\ndropout = { linear = [0, 0.5] }\nensemble = { integer = [2, 4] }";
+        let text =
+            "learning_rate = { log = [1e-4, 1] }\ndropout = { linear = [0, 0.5] }\nensemble = { integer = [2, 4] }";
         let all = drawn(text, 401);
         assert_eq!(all[0], FitOptions::default());
         let all = &all[1..];
-        assert!(all.iter().all(|o| (0.0..=0.5).contains(&o.dropout.unwrap()) && (2..=4).contains(&o.ensemble.unwrap())));
+        assert!(
+            all.iter().all(|o| (0.0..=0.5).contains(&o.dropout.unwrap()) && (2..=4).contains(&o.ensemble.unwrap()))
+        );
         // Half of the rates lie below the geometric mean of the ends, half of the shares below the arithmetic mean.
         let below = |what: &dyn Fn(&FitOptions) -> bool| all.iter().filter(|o| what(o)).count();
         assert!((160..240).contains(&below(&|o| o.learning_rate.unwrap() < 1e-2)));
