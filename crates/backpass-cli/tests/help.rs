@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use common::Folder;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 16] = [
     "train",
+    "cv",
+    "tune",
     "evaluate",
     "predict",
     "inspect",

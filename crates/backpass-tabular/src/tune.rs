@@ -72,6 +72,8 @@ pub struct Search {
     pub finished: bool,
     /// The epochs of each rung.
     pub rungs: Vec<usize>,
+    /// The options that all trials share.
+    pub given: FitOptions,
     /// Every trial at its highest rung, the best first: those that got further, and among them those with the better score.
     pub trials: Vec<Trial>,
 }
@@ -87,6 +89,11 @@ impl Search {
     /// The best trial.
     pub fn best(&self) -> Option<&Trial> {
         self.trials.first().filter(|trial| trial.score.is_some())
+    }
+
+    /// The options of the best trial, with what all share: those that [`crate::fit`] takes.
+    pub fn best_options(&self) -> Option<FitOptions> {
+        self.best().map(|trial| trial.options.clone().or(self.given.clone()))
     }
 }
 
@@ -114,9 +121,11 @@ pub fn tune(
         return Err(FitError::choice("--time-budget", &found, "possible in a search; use --time").into());
     }
     let space = how.space.without(given)?;
+    let resolved = prepare(table, given)?.resolved;
+    // What a trial sets does not choose its preset: it would choose other validation rows with it.
+    let given = &FitOptions { preset: resolved.preset.clone(), ..given.clone() };
     let (_, target, _) = subject(table, given)?;
     let metric = metric(how.metric.as_deref(), &target.task)?;
-    let resolved = prepare(table, given)?.resolved;
     if matches!(resolved.validation.as_deref(), Some("none" | "0")) && resolved.bag.unwrap_or(1) < 2 {
         return Err(
             FitError::choice("--validation", "none", "possible in a search, which judges validation rows").into()
@@ -140,7 +149,7 @@ pub fn tune(
     let mut bracket = Bracket { table, given, metric, threads: how.threads, eta: how.eta, journal, stop, observe };
     let mut proposals = space.proposals(given.seed.unwrap_or(0)).enumerate().take(how.trials.unwrap_or(usize::MAX));
     let width = how.eta.pow(rungs.len() as u32 - 1);
-    let mut search = Search { metric, finished: true, rungs, trials: Vec::new() };
+    let mut search = Search { metric, finished: true, rungs, given: given.clone(), trials: Vec::new() };
     while search.finished {
         let begun = proposals.by_ref().take(width).map(|(trial, options)| Ok((trial, options?)));
         let begun: Vec<(usize, FitOptions)> = begun.collect::<Result<_, TuneError>>()?;

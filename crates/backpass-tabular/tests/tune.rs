@@ -65,7 +65,7 @@ fn the_better_half_goes_on_at_each_rung_with_twice_the_epochs() {
 fn the_score_of_the_best_is_what_a_training_with_its_options_gives() {
     let (found, _) = search(&how(4, None));
     let best = found.best().unwrap();
-    let fitted = fit(&penguins(), &best.options.clone().or(given())).unwrap();
+    let fitted = fit(&penguins(), &found.best_options().unwrap()).unwrap();
     assert_eq!(fitted.validation_metrics.unwrap().get("log_loss"), best.score);
     // Trial 0 is the options as given.
     assert!(found.trials.iter().any(|trial| trial.trial == 0 && trial.options == FitOptions::default()));
@@ -151,5 +151,19 @@ fn what_cannot_be_trained_is_said_before_anything_is() {
         let result = tune(&penguins(), &given, &how, &Arc::new(AtomicBool::new(false)), &mut |_| seen += 1);
         let error = result.unwrap_err().to_string();
         assert!(error.contains(part) && seen == 0, "{error}");
+    }
+}
+
+#[test]
+fn all_trials_have_the_preset_of_the_options_given() {
+    let given = FitOptions { preset: None, epochs: Some(1), bag: Some(2), ..given() };
+    let space = Space::parse("hidden = [\"4\"]").unwrap();
+    let how = TuneOptions { space, ..how(2, None) };
+    let found = tune(&penguins(), &given, &how, &Arc::new(AtomicBool::new(false)), &mut |_| {}).unwrap();
+    assert_eq!(found.given.preset.as_deref(), Some("best"));
+    for trial in &found.trials {
+        let fitted = fit(&penguins(), &trial.options.clone().or(found.given.clone())).unwrap();
+        assert_eq!(fitted.resolved.preset.as_deref(), Some("best"));
+        assert_eq!(fitted.validation_metrics.unwrap().get("log_loss"), trial.score);
     }
 }

@@ -136,8 +136,9 @@ impl Tune {
         if interrupted.is_none() {
             signals.stop.store(false, Ordering::Relaxed);
         }
-        let Some(best) = search.best() else { return Err(nothing(&search, interrupted)) };
-        let best_options = best.options.clone().or(config.options.clone());
+        let (Some(best), Some(best_options)) = (search.best(), search.best_options()) else {
+            return Err(nothing(&search, interrupted));
+        };
         if self.json {
             output::json(&Document { schema: "backpass.tune/1", best: &best_options, search: &search })?;
         } else {
