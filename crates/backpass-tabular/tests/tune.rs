@@ -86,14 +86,15 @@ fn a_search_goes_on_where_it_was_stopped_or_killed() {
     let path = folder.path().join("journal");
     let how = how(6, Some(&path));
     let (first, seen) = search_until(&how, 3).unwrap();
-    assert_eq!((first.finished, first.trials.len(), seen.len()), (false, 3, 3));
+    let begun = seen.len();
+    assert!(!first.finished && first.trials.len() >= 3 && begun >= 3);
     // A line that was not written to its end.
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() - 5]).unwrap();
     let (second, seen) = search(&how);
     assert_eq!(timeless(&second), whole);
     let all = 4 + 2 + 1 + 2 + 1 + 1;
-    assert_eq!(seen.len(), all - 2);
+    assert_eq!(seen.len(), all - (begun - 1));
     // And now everything is known.
     let (third, seen) = search_until(&how, 0).unwrap();
     assert_eq!((third, seen.len()), (second, 0));
