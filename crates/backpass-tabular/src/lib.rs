@@ -56,6 +56,7 @@ mod suggest;
 mod table;
 mod task;
 mod threshold;
+mod tune;
 mod workers;
 mod write;
 
@@ -85,4 +86,5 @@ pub use schema::{ColumnSchema, Kind, Level, Schema};
 pub use split::{Split, Strategy, folds, holdout};
 pub use table::{Cells, Column, Table, TextCells};
 pub use task::{Target, Task, TaskName};
+pub use tune::{Search, Space, Trial, TuneError, TuneOptions, tune};
 pub use write::write_csv;

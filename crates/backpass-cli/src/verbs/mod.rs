@@ -29,6 +29,7 @@ verbs! {
     train::Train,
     cv::Cv,
     doctor::Doctor,
+    tune::Tune,
     evaluate::Evaluate,
     report::Report,
     compare::Compare,
