@@ -98,9 +98,9 @@ impl Search {
 }
 
 /// Trains with options of the space and finds the best. Each bracket begins with trials of few epochs; of those the best are
-/// trained anew for more, with the schedules stretched, until one is left that has all of them; the options as given go on
-/// whatever their score, so that what is found is not worse. So the score of a trial at the
-/// last rung is what [`crate::fit`] gives with its options. All are judged on the same validation rows; trials run side by side.
+/// trained anew for more, with the schedules stretched, until one is left that has all of them. The options as given go on
+/// whatever their score, so that what is found is not worse. The score of a trial at the last rung is what [`crate::fit`]
+/// gives with its options. All are judged on the same validation rows; trials run side by side.
 ///
 /// Once `stop` is set nothing is begun, and what is under way is dropped. What else there is does not depend on when that was,
 /// nor on the number of threads, nor on whether it comes from the journal. `observe` is told of each training as it ends.
