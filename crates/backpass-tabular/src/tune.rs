@@ -98,8 +98,9 @@ impl Search {
 }
 
 /// Trains with options of the space and finds the best. Each bracket begins with trials of few epochs; of those the best are
-/// trained anew for more, with the schedules stretched, until one is left that has all of them. So the score of a trial at the
-/// last rung is what [`crate::fit`] gives with its options. All are judged on the same validation rows; trials run side by side.
+/// trained anew for more, with the schedules stretched, until one is left that has all of them. The options as given go on
+/// whatever their score, so that what is found is not worse. The score of a trial at the last rung is what [`crate::fit`]
+/// gives with its options. All are judged on the same validation rows; trials run side by side.
 ///
 /// Once `stop` is set nothing is begun, and what is under way is dropped. What else there is does not depend on when that was,
 /// nor on the number of threads, nor on whether it comes from the journal. `observe` is told of each training as it ends.
@@ -254,8 +255,10 @@ impl Bracket<'_> {
             if !whole {
                 return Ok(false);
             }
-            // What diverges in few epochs is not worth more of them.
-            let survivors = done.into_iter().take((count / self.eta).max(1)).filter(|trial| trial.score.is_some());
+            let best = (count / self.eta).max(1);
+            // What diverges in few epochs is not worth more of them; the options as given are what the others must beat.
+            let goes_on = |(at, trial): &(usize, Trial)| trial.score.is_some() && (*at < best || trial.trial == 0);
+            let survivors = done.into_iter().enumerate().filter(goes_on).map(|(_, trial)| trial);
             left = survivors.map(|trial| (trial.trial, trial.options)).collect();
         }
         Ok(true)
