@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use backpass_tabular::{ErrorKind, FitError, FitErrorKind, TableError};
+use backpass_tabular::{ErrorKind, FitError, FitErrorKind, TableError, TuneError};
 
 use crate::output;
 
@@ -66,6 +66,11 @@ impl Failure {
         Failure::new(exit, "")
     }
 
+    /// The same with a last line that says what to do.
+    pub fn with_help(self, help: &str) -> Self {
+        Failure { message: format!("{}\n{help}", self.message), ..self }
+    }
+
     /// The table was chosen for a model: a column that it lacks is a fault of the data, not of the request.
     pub fn of_table(error: FitError) -> Self {
         let failure = Failure::from(error);
@@ -94,15 +99,26 @@ impl From<TableError> for Failure {
     }
 }
 
-impl From<FitError> for Failure {
-    fn from(error: FitError) -> Self {
-        let exit = match error.kind() {
+impl From<FitErrorKind> for Exit {
+    fn from(kind: FitErrorKind) -> Self {
+        match kind {
             FitErrorKind::Usage => Exit::Usage,
             FitErrorKind::Data => Exit::Data,
             FitErrorKind::Model => Exit::Model,
             FitErrorKind::Io => Exit::Io,
-        };
-        Failure::new(exit, error.to_string())
+        }
+    }
+}
+
+impl From<FitError> for Failure {
+    fn from(error: FitError) -> Self {
+        Failure::new(error.kind().into(), error.to_string())
+    }
+}
+
+impl From<TuneError> for Failure {
+    fn from(error: TuneError) -> Self {
+        Failure::new(error.kind().into(), error.to_string())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The report on a model: one page that needs nothing but itself, and no script.
 
 mod charts;
+mod doctor;
 mod page;
 mod rows;
 mod sections;
 
 use std::path::Path;
 
+use backpass_tabular::doctor::examine_model;
 use backpass_tabular::{AssessOptions, Model, Table, write_file};
 
 use crate::exit::Failure;
@@ -22,6 +24,8 @@ pub struct Report<'a> {
     pub table: &'a Table,
     /// Which of them.
     pub rows: &'a Rows,
+    /// The table of the training, if it is there.
+    pub learnt: Option<&'a Table>,
     /// The stages of the training, where it has just run: nothing that is stored knows a time.
     pub stages: Option<&'a Profile>,
     /// Threads to compute with.
@@ -33,7 +37,9 @@ impl Report<'_> {
     pub fn write(&self, path: &Path, force: bool) -> Result<(), Failure> {
         let options = options(self.model, self.threads, self.rows.unseen);
         let assessment = self.model.assess(self.table, &self.rows.numbers, &options).map_err(Failure::of_table)?;
-        let page = page::page(self, &assessment)?;
+        let learnt = self.learnt.filter(|_| self.model.manifest.options.formula.is_none());
+        let findings = learnt.map(|table| examine_model(table, self.model)).transpose().map_err(Failure::of_table)?;
+        let page = page::page(self, &assessment, findings.as_deref())?;
         Ok(write_file(path, page.as_bytes(), force)?)
     }
 }

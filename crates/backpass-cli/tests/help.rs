@@ -6,8 +6,11 @@ use std::time::Instant;
 
 use common::Folder;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 17] = [
     "train",
+    "cv",
+    "doctor",
+    "tune",
     "evaluate",
     "predict",
     "inspect",

@@ -489,7 +489,7 @@ pub(crate) struct Rows<D> {
 }
 
 /// The features, targets and weights of a table's rows, for a model whose encoder is built.
-fn rows<D: Real>(
+pub(crate) fn rows<D: Real>(
     model: &Model,
     table: &Table,
     options: &FitOptions,
@@ -525,7 +525,7 @@ fn rows<D: Real>(
 }
 
 /// The weight of each class; a balanced one comes from the training rows and serves the validation rows too.
-fn class_weights_of(how: &str, model: &Model, table: &Table) -> Result<Vec<f64>, FitError> {
+pub(crate) fn class_weights_of(how: &str, model: &Model, table: &Table) -> Result<Vec<f64>, FitError> {
     const EXPECTED: &str = "balanced, or a weight for each class such as A=2,B=1";
     let classes = model.target.task.classes();
     if classes.is_empty() {

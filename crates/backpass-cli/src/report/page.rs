@@ -6,9 +6,10 @@ use std::path::Path;
 use backpass_draw::plot::Chart;
 use backpass_draw::{Theme, html, number};
 use backpass_tabular::Assessment;
+use backpass_tabular::doctor::Finding;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, sections};
+use super::{Report, doctor, sections};
 use crate::exit::Failure;
 use crate::output;
 
@@ -19,11 +20,11 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 const SIZE: (u32, u32) = (380, 300);
 
 /// The whole page.
-pub fn page(report: &Report<'_>, assessment: &Assessment) -> Result<String, Failure> {
+pub fn page(report: &Report<'_>, assessment: &Assessment, findings: Option<&[Finding]>) -> Result<String, Failure> {
     let data = Path::new(&report.model.manifest.data);
     let data = data.file_name().map_or(report.model.manifest.data.as_str().into(), |name| name.to_string_lossy());
     let title = format!("{} from {data}", report.model.target.name);
-    let sections = sections::all(report, assessment)?;
+    let sections = sections::all(report, assessment, findings)?;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,6 +39,7 @@ pub fn page(report: &Report<'_>, assessment: &Assessment) -> Result<String, Fail
                 header {
                     h1 { (title) }
                     (sections::summary(report, assessment))
+                    (doctor::caution(findings.unwrap_or_default()))
                     nav aria-label="Contents" {
                         ul { @for (id, title, _) in &sections { li { a href={ "#" (id) } { (title) } } } }
                     }

@@ -4,12 +4,13 @@ use backpass::explain::{Folding, NeuronOptions, Source, neurons, structure};
 use backpass::view::{Level, View};
 use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::{Theme, number};
+use backpass_tabular::doctor::Finding;
 use backpass_tabular::metrics::metric_named;
 use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Judged, Model, Numbers, Target};
 use maud::{Markup, PreEscaped, html};
 
 use super::page::{bar, charts, percent, set, table};
-use super::{Report, charts};
+use super::{Report, charts, doctor};
 use crate::anatomy::{columns, layers};
 use crate::config::Config;
 use crate::exit::Failure;
@@ -30,13 +31,18 @@ const MOST_NODES: usize = 80;
 type Section = (&'static str, &'static str, Markup);
 
 /// All sections in their order.
-pub fn all(report: &Report<'_>, assessment: &Assessment) -> Result<Vec<Section>, Failure> {
+pub fn all(
+    report: &Report<'_>,
+    assessment: &Assessment,
+    findings: Option<&[Finding]>,
+) -> Result<Vec<Section>, Failure> {
     let Report { model, .. } = *report;
     let mut sections = vec![
         ("quality", "How good it is", quality(report, assessment)?),
         ("columns", "What it looks at", looks_at(model, assessment)?),
         ("worst", "Where it is most wrong", worst(model, assessment)),
         ("training", "Training", training(report)?),
+        ("doctor", "What may be wrong", doctor::section(findings)),
         ("data", "What was read and decided", data(model)),
         ("network", "The network", network(model)?),
         ("again", "To do it again", again(model)?),

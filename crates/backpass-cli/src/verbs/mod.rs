@@ -28,6 +28,8 @@ macro_rules! verbs {
 verbs! {
     train::Train,
     cv::Cv,
+    doctor::Doctor,
+    tune::Tune,
     evaluate::Evaluate,
     report::Report,
     compare::Compare,

@@ -218,12 +218,13 @@ impl Train {
         // Neither a share nor none is the name of a table.
         let apart = apart.filter(|text| *text != "none" && text.parse::<f64>().is_err());
         let apart = apart.map(|file| reading.table(Path::new(file))).transpose()?;
+        let learnt = Some(table);
         let (table, rows) = match &apart {
             Some(table) => (table, Rows::validated(table)),
             None => (table, Rows::of([model], table, false)?),
         };
         let threads = self.threads.count();
-        Report { model, table, rows: &rows, stages: Some(profile), threads }.write(path, self.force)
+        Report { model, table, rows: &rows, learnt, stages: Some(profile), threads }.write(path, self.force)
     }
 
     /// Results to standard output, the rest beside it.

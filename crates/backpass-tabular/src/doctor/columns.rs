@@ -1,0 +1,205 @@
+//! Columns that give the target away, name the rows, or say nothing.
+
+use backpass_kernels::philox::Stream;
+
+use crate::doctor::{Change, Fault, Finding, Rows, Severity, percent};
+use crate::encode::number_column;
+use crate::fit_error::FitError;
+use crate::options::FitOptions;
+use crate::schema::{ColumnSchema, Kind, Level};
+use crate::split::{Strategy, folds};
+use crate::table::Table;
+
+/// Rows that a leak is looked for in.
+const MOST_ROWS: usize = 4000;
+
+/// A column gives a class away if, with 95 % confidence, it leaves no more than this share of the errors that always
+/// naming the most frequent class makes.
+const ERRORS_LEFT: f64 = 0.05;
+
+/// A column gives a number away if it leaves no more than this share of the variance: a correlation of 0.999.
+const VARIANCE_LEFT: f64 = 0.002;
+
+/// Measured integers are all different by chance less often than this, or they are no measurements.
+const BY_CHANCE: f64 = 1e-6;
+
+/// Reasons that are told of columns set aside for the same fault.
+const MOST_REASONS: usize = 5;
+
+pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
+    let mut findings = leaks(rows)?;
+    for column in rows.columns() {
+        findings.extend(identifier(rows, column)?);
+    }
+    findings.extend(set_aside(rows, Fault::IdColumn, &Kind::Identifier));
+    findings.extend(set_aside(rows, Fault::ConstantColumn, &Kind::Constant));
+    Ok(findings)
+}
+
+/// The columns of a kind that training does not use.
+fn set_aside(rows: &Rows, fault: Fault, kind: &Kind) -> Option<Finding> {
+    let columns: Vec<&ColumnSchema> = rows.columns().filter(|column| column.kind == *kind).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let mut reasons: Vec<&str> = columns.iter().map(|column| column.reason.as_str()).collect();
+    reasons.dedup();
+    let more = if reasons.len() > MOST_REASONS { "; …" } else { "" };
+    reasons.truncate(MOST_REASONS);
+    let evidence = format!("{} of {} columns: {}{more}", names.len(), rows.columns().count(), reasons.join("; "));
+    let advice = "nothing: training sets them aside";
+    let finding = Finding::new(fault, Severity::Note, &names.join(", "), evidence, advice);
+    (!names.is_empty()).then(|| finding.numbers([("columns", names.len() as f64)]))
+}
+
+/// Whole numbers that are all different in a range where drawing them at random would make equal ones (the birthday
+/// problem; unequal probabilities make equal ones likelier still).
+fn identifier(rows: &Rows, column: &ColumnSchema) -> Result<Option<Finding>, FitError> {
+    let n = rows.all.rows() as f64;
+    let lone = rows.inputs().count() < 2;
+    if lone || !matches!(column.kind, Kind::Number { .. }) {
+        return Ok(None);
+    }
+    let mut values = number_column(&rows.all, &rows.schema, &column.name)?;
+    values.sort_unstable_by(f64::total_cmp);
+    let all_differ = values.windows(2).all(|pair| pair[0] < pair[1]) && values.iter().all(|v| v.fract() == 0.0);
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(None) };
+    let range = last - first + 1.0;
+    let chance = (-n * (n - 1.0) / (2.0 * range)).exp();
+    if !all_differ || chance > BY_CHANCE {
+        return Ok(None);
+    }
+    let evidence = format!("{n} rows hold {n} different whole numbers from {first} to {last}");
+    let advice = format!("leave it out with --drop {} if it names the row", column.name);
+    let finding = Finding::new(Fault::IdColumn, Severity::Warning, &column.name, evidence, advice);
+    Ok(Some(finding.numbers([("distinct", n), ("range", range), ("chance", chance)])))
+}
+
+/// Columns that alone predict rows that were held out, in five folds. Of a single column nothing can be said: that it
+/// predicts the target may be just what it is for.
+fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
+    let every = rows.all.rows().div_ceil(MOST_ROWS).max(1);
+    let sample = &rows.all.select_rows(&(0..rows.all.rows() as u32).step_by(every).collect::<Vec<_>>());
+    let n = sample.rows();
+    let mut random = Stream::new(rows.options.seed.unwrap_or(0), 0);
+    if n < 10 || rows.inputs().count() < 2 {
+        return Ok(Vec::new());
+    }
+    let folds = folds(n as u32, 5, Strategy::Random, &mut |below| random.below(below))?;
+    let targets = rows.targets(sample)?;
+    let is_class = !rows.target.task.classes().is_empty();
+    let plain = if is_class {
+        let mut sorted = targets.clone();
+        n as f64 - mode(&mut sorted).1 as f64
+    } else {
+        let mean = mean(&targets);
+        targets.iter().map(|y| (y - mean).powi(2)).sum()
+    };
+    let mut findings = Vec::new();
+    for column in rows.inputs() {
+        let (values, ordered) = column_values(rows, sample, column)?;
+        let mut left = 0.0;
+        for fold in &folds {
+            let known = Known::of(&fold.train, &values, &targets, is_class);
+            for &row in &fold.validation {
+                let (value, target) = (values[row as usize], targets[row as usize]);
+                left += if is_class {
+                    f64::from(known.nearest(value, ordered) != target)
+                } else {
+                    (known.between(value, ordered) - target).powi(2)
+                };
+            }
+        }
+        // The rule of three: what was seen so many times may be three more.
+        let (gives_away, evidence) = if is_class {
+            let right = n as f64 - left;
+            (left + 3.0 <= ERRORS_LEFT * plain, format!("alone it names the class of {right} of {n} held-out rows"))
+        } else {
+            (
+                left <= VARIANCE_LEFT * plain,
+                format!("alone it explains {} of the variance of held-out rows", percent(1.0 - left / plain)),
+            )
+        };
+        if gives_away {
+            let name = &column.name;
+            let advice = format!("leave it out with --drop {name}, unless it is known before the target is");
+            let finding = Finding::new(Fault::Leak, Severity::Serious, name, evidence, advice);
+            findings.push(finding.numbers([("left", left), ("without", plain), ("rows", n as f64)]));
+        }
+    }
+    // One alone would leave what the others give away.
+    let leaks: Vec<String> = findings.iter().map(|finding| finding.place.clone()).collect();
+    let text = leaks.iter().map(|name| format!("--drop {name}")).collect::<Vec<_>>().join(" ");
+    let drop = rows.options.drop.iter().chain(&leaks).cloned().collect();
+    let change = Change::new(&rows.options, text, FitOptions { drop, ..FitOptions::default() });
+    let others = rows.inputs().count() > leaks.len();
+    Ok(findings.into_iter().map(|f| if others { f.cured_by(change.clone()) } else { f }).collect())
+}
+
+/// A column's cells as numbers, NaN where missing, and whether their order means anything.
+fn column_values(rows: &Rows, table: &Table, column: &ColumnSchema) -> Result<(Vec<f64>, bool), FitError> {
+    let Kind::Category { levels } = &column.kind else {
+        return Ok((number_column(table, &rows.schema, &column.name)?, true));
+    };
+    let levels = rows.schema.to_levels(table, &column.name, levels)?;
+    let number = |level| if let Level::Known(level) = level { f64::from(level) } else { f64::NAN };
+    Ok((levels.into_iter().map(number).collect(), false))
+}
+
+/// What is predicted for each value of a column: the mean of the targets, or the most frequent class. Missing cells are
+/// the last value.
+struct Known(Vec<(f64, f64)>);
+
+impl Known {
+    fn of(rows: &[u32], values: &[f64], targets: &[f64], is_class: bool) -> Known {
+        let mut pairs: Vec<(f64, f64)> =
+            rows.iter().map(|&row| (values[row as usize], targets[row as usize])).collect();
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let equal = pairs.chunk_by(|a, b| a.0 == b.0 || a.0.is_nan() && b.0.is_nan());
+        let predict = |equal: &[(f64, f64)]| {
+            let mut targets: Vec<f64> = equal.iter().map(|pair| pair.1).collect();
+            (equal[0].0, if is_class { mode(&mut targets).0 } else { mean(&targets) })
+        };
+        Known(equal.map(predict).collect())
+    }
+
+    /// The values at or below and at or above a value.
+    fn around(&self, value: f64, ordered: bool) -> Option<[&(f64, f64); 2]> {
+        let at = self.0.partition_point(|known| known.0.total_cmp(&value).is_lt());
+        match self.0.get(at) {
+            Some(known) if known.0 == value || known.0.is_nan() && value.is_nan() => Some([known, known]),
+            _ if !ordered || value.is_nan() => None,
+            above => {
+                let above = above.filter(|known| !known.0.is_nan());
+                let below = at.checked_sub(1).map(|below| &self.0[below]);
+                Some([below.or(above)?, above.or(below)?])
+            }
+        }
+    }
+
+    /// What the nearest value predicts; NaN if none is near.
+    fn nearest(&self, value: f64, ordered: bool) -> f64 {
+        let around = self.around(value, ordered);
+        around.map_or(f64::NAN, |[below, above]| if value - below.0 <= above.0 - value { below.1 } else { above.1 })
+    }
+
+    /// What the straight line between the neighbouring values predicts, or the mean of all.
+    fn between(&self, value: f64, ordered: bool) -> f64 {
+        match self.around(value, ordered) {
+            Some([below, above]) if above.0 > below.0 => {
+                below.1 + (above.1 - below.1) * (value - below.0) / (above.0 - below.0)
+            }
+            Some([below, _]) => below.1,
+            None => mean(&self.0.iter().map(|known| known.1).collect::<Vec<_>>()),
+        }
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The most frequent value, the smallest of equals, and how often it occurs.
+fn mode(values: &mut [f64]) -> (f64, usize) {
+    values.sort_unstable_by(f64::total_cmp);
+    let runs = values.chunk_by(|a, b| a == b).map(|run| (run[0], run.len()));
+    runs.fold((f64::NAN, 0), |best, run| if run.1 > best.1 { run } else { best })
+}

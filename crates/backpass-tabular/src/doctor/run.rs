@@ -1,0 +1,156 @@
+//! A training run with what its checks need.
+
+use backpass::array::Array;
+use backpass::autodiff::DifferentiateError;
+use backpass::builder::Builder;
+use backpass::interpret::interpret;
+use backpass::loss::{Loss, Targets};
+use backpass::nn::{Network, NetworkError};
+use backpass::ops::Op;
+use backpass::optim::Optimizer;
+use backpass::passes::part;
+use backpass::shape::Shape;
+use backpass::train::{Dataset, evaluate};
+
+use crate::doctor::Rows;
+use crate::fit::{class_weights_of, rows as encode};
+use crate::fit_error::FitError;
+use crate::model::Model;
+use crate::options::FitOptions;
+use crate::table::Table;
+
+/// Training rows that go through the network node by node.
+const SAMPLE: usize = 256;
+
+/// Rows that losses are computed over.
+const MOST_ROWS: usize = 20_000;
+
+/// A training run, its losses without smoothing and dropout, and what comes of predicting the same for every row.
+pub(super) struct Run<'a> {
+    pub model: &'a Model,
+    /// The network; of several side by side the last.
+    pub network: Network,
+    /// What is chosen where only the preset and the sizes of the layers are given.
+    pub usual: FitOptions,
+    /// The learning rate that is chosen where none is given.
+    pub usual_rate: Option<f64>,
+    pub loss: Loss,
+    /// Some training rows as the network sees them, `[rows, features]`, and their targets, `[rows, 1]`.
+    pub x: Array,
+    pub y: Array,
+    /// Loss of the network on training rows, and on validation rows.
+    pub losses: (f64, Option<f64>),
+    /// Loss of the best constant on the same rows.
+    pub constant: (f64, Option<f64>),
+}
+
+impl<'a> Run<'a> {
+    pub fn of(table: &Table, model: &'a Model) -> Result<Self, FitError> {
+        let options = &model.manifest.options;
+        let rows = Rows::of(table, options)?;
+        let network = last_of(&model.network, model.target.task.outputs())?;
+        let loss = options.training(&model.target.task)?.loss.with_smoothing(0.0);
+        let weights = options.class_weight.as_deref();
+        let weights = weights.map(|how| class_weights_of(how, model, &rows.train)).transpose()?;
+        let encoded = |table: &Table, most| -> Result<Dataset<f32>, FitError> {
+            Ok(encode(model, &every(table, most), options, weights.as_deref(), &loss)?.encoded)
+        };
+        let judge = |data: &Dataset<f32>| evaluate(&network, data, &loss, 1).map(|(mean, _)| mean);
+        let data = encoded(&rows.train, MOST_ROWS)?;
+        let best = constant(&loss, &data, network.outputs());
+        let mut losses = (judge(&data)?, None);
+        let mut constant = (constant_loss(&loss, &best, &data)?, None);
+        if let Some(rows) = &rows.validation {
+            let data = encoded(rows, MOST_ROWS)?;
+            losses.1 = Some(judge(&data)?);
+            constant.1 = Some(constant_loss(&loss, &best, &data)?);
+        }
+        let sample = encoded(&rows.train, SAMPLE)?;
+        let x = Array::from_fn(&[sample.rows(), sample.inputs], |i| f64::from(sample.x[i]));
+        let y = Array::from_fn(&[sample.rows(), 1], |i| f64::from(sample.y[i]));
+        let usual = usual(model);
+        let usual_rate = usual_rate(model, &usual);
+        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant })
+    }
+
+    /// Every option with its value.
+    pub fn options(&self) -> &FitOptions {
+        &self.model.manifest.options
+    }
+}
+
+/// What is chosen where only the preset and the sizes of the layers are given.
+pub(super) fn usual(model: &Model) -> FitOptions {
+    let options = &model.manifest.options;
+    let (preset, hidden) = (options.preset.clone(), options.hidden.clone());
+    let given = FitOptions { preset, hidden, ..FitOptions::default() };
+    given.resolve(&model.target.task, model.manifest.rows.0, model.inputs.features.len())
+}
+
+/// The learning rate that is chosen where none is given.
+pub(super) fn usual_rate(model: &Model, usual: &FitOptions) -> Option<f64> {
+    let optimizer = |options: &FitOptions| Optimizer::parse(options.optimizer.as_deref().unwrap_or_default()).ok();
+    let (ours, theirs) = (optimizer(&model.manifest.options)?, optimizer(usual)?);
+    if ours == theirs { usual.learning_rate } else { Some(ours.default_learning_rate()) }
+}
+
+/// The network of the last predictions, of so many outputs, with nothing that the others need.
+fn last_of(network: &Network, outputs: usize) -> Result<Network, FitError> {
+    if network.outputs() == outputs {
+        return Ok(network.clone());
+    }
+    let mut graph = network.graph.clone();
+    let mut last = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;
+    while let (Op::Concat(_), Some(&part)) = (&graph.node(last).op, graph.node(last).args.last()) {
+        last = part;
+    }
+    graph.set_outputs(vec![("y".to_string(), last)]);
+    let (graph, _) = part(&graph, last);
+    let weight = |id| network.weights.get_key_value(graph.name(id)).map(|(name, value)| (name.clone(), value.clone()));
+    let weights = graph.parameters().filter_map(weight).collect();
+    Ok(Network::from_graph(graph, weights))
+}
+
+/// At most so many rows, evenly spread.
+fn every(table: &Table, most: usize) -> Table {
+    let step = table.rows().div_ceil(most).max(1);
+    table.select_rows(&(0..table.rows() as u32).step_by(step).collect::<Vec<_>>())
+}
+
+/// The weight of each row.
+fn weights(data: &Dataset<f32>) -> Vec<f64> {
+    let given = data.weights.as_ref();
+    given.map_or(vec![1.0; data.rows()], |weights| weights.iter().map(|weight| f64::from(*weight)).collect())
+}
+
+/// The mean of what the rows have, each as often as it weighs.
+fn weighted_mean(data: &Dataset<f32>, of: impl Fn(usize) -> f64) -> f64 {
+    let weights = weights(data);
+    weights.iter().enumerate().map(|(row, weight)| weight * of(row)).sum::<f64>() / weights.iter().sum::<f64>()
+}
+
+/// The network's outputs that are best, or near it, if they are the same for every row.
+fn constant(loss: &Loss, data: &Dataset<f32>, outputs: usize) -> Vec<f64> {
+    let mean = weighted_mean(data, |row| f64::from(data.y[row]));
+    match loss.targets() {
+        Targets::Probabilities => vec![(mean / (1.0 - mean)).ln().clamp(-30.0, 30.0)],
+        Targets::Classes => {
+            let share = |class: usize| weighted_mean(data, |row| f64::from(data.y[row] == class as f32));
+            (0..outputs).map(|class| share(class).ln().max(-30.0)).collect()
+        }
+        Targets::Numbers if loss.log_link() => vec![mean.ln().max(-30.0)],
+        Targets::Numbers => vec![mean],
+    }
+}
+
+fn constant_loss(loss: &Loss, constant: &[f64], data: &Dataset<f32>) -> Result<f64, FitError> {
+    let (builder, width) = (Builder::new(), constant.len());
+    let y = builder.input("y", Shape::batch(&[width]));
+    let target = builder.input("target", Shape::batch(&[1]));
+    let of_rows = loss.rows(y, target).id();
+    let y = Array::from_fn(&[data.rows(), width], |i| constant[i % width]);
+    let target = Array::from_fn(&[data.rows(), 1], |i| f64::from(data.y[i]));
+    let trace = interpret(&builder.finish()?, &[("y", &y), ("target", &target)]).map_err(DifferentiateError::from)?;
+    let losses = trace.value(of_rows).data();
+    Ok(weighted_mean(data, |row| losses[row]))
+}
