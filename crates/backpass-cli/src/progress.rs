@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use backpass::train::Epoch;
+use backpass_tabular::FitOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -25,8 +26,9 @@ impl Progress {
     /// And at most so far, if epochs are shorter.
     const MOST: Duration = Duration::from_secs(30);
 
-    /// Progress towards so many epochs.
-    pub fn new(talk: Talk, epochs: usize) -> Self {
+    /// Progress through the epochs of all networks that resolved options ask for.
+    pub fn new(talk: Talk, options: &FitOptions) -> Self {
+        let epochs = options.epochs.unwrap_or(0) * options.bag.unwrap_or(1);
         let bar = talk.can_animate().then(|| {
             let style = ProgressStyle::with_template("{bar:20} {eta} left  {wide_msg}");
             let bar = ProgressBar::new(epochs as u64);

@@ -128,7 +128,11 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let parts = early.bag.unwrap_or(1);
     let bagged = parts > 1 && formula.is_none();
     if let Some(text) = early.validation.as_deref().filter(|text| bagged && text.parse::<f64>().is_err()) {
-        return Err(FitError::choice("--validation", text, "left out: every network of a bag validates on a fold"));
+        return Err(FitError::choice(
+            "--validation",
+            text,
+            "a share, as every network of a bag validates on a fold; use --bag 1",
+        ));
     }
     let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
     let schema = schema.learn(&table)?;

@@ -29,6 +29,7 @@ mod calibrate;
 mod cv;
 mod date;
 mod decisions;
+mod digest;
 pub mod doctor;
 mod encode;
 mod error;

@@ -1,14 +1,12 @@
 //! A trained model: everything needed to go from raw rows to predictions.
 
-use std::fmt::Write as _;
-
 use backpass::graph::Graph;
 use backpass::nn::Network;
 use backpass::train::{Epoch, Predictor};
 use backpass_kernels::Real;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::digest::Digest;
 use crate::encode::{CHUNK, Inputs, Surprises, features};
 use crate::fit_error::FitError;
 use crate::formula::Coefficient;
@@ -212,24 +210,17 @@ impl Model {
 
     /// SHA-256 over everything that determines predictions: graphs, weights, columns, target.
     pub fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hasher.update((bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
+        let mut digest = Digest::new();
         for graph in [&self.encoder, &self.network.graph, &self.head] {
-            part(graph.to_string().as_bytes());
+            digest.part(graph.to_string().as_bytes());
         }
         for (name, value) in &self.network.weights {
-            part(name.as_bytes());
+            digest.part(name.as_bytes());
             let bytes: Vec<u8> = value.data().iter().flat_map(|v| v.to_le_bytes()).collect();
-            part(&bytes);
+            digest.part(&bytes);
         }
-        part(serde_json::to_string(&(&self.inputs, &self.schema, &self.target)).unwrap_or_default().as_bytes());
-        hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        digest.part(serde_json::to_string(&(&self.inputs, &self.schema, &self.target)).unwrap_or_default().as_bytes());
+        digest.finish()
     }
 
     /// The targets of a table: class numbers, or numbers.

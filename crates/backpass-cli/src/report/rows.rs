@@ -43,7 +43,7 @@ impl Rows {
         let (are, caution) = match (held_out, learnt) {
             (_, true) => (format!("rows of {name}, which were trained on"), Some(LEARNT)),
             (true, false) if numbers.len() == table.rows() => {
-                (format!("rows of {name}, each judged by a network that has not learnt from it"), Some(HELD_OUT))
+                (format!("rows of {name}, each shown to a network that has not learnt from it"), Some(HELD_OUT))
             }
             (true, false) => {
                 (format!("of the {} rows of {name}: those held out from training", table.rows()), Some(HELD_OUT))

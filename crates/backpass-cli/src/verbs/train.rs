@@ -184,8 +184,7 @@ impl Train {
         if let Err(error) = signals.listen() {
             talk.note(format!("Ctrl-C will not save the model: {error}"));
         }
-        let epochs = prepared.resolved.epochs.unwrap_or(0) * prepared.resolved.bag.unwrap_or(1);
-        let mut progress = Progress::new(*talk, epochs);
+        let mut progress = Progress::new(*talk, &prepared.resolved);
         let mut events = self.events.then(Events::new);
         // A profile tells the stages of training apart.
         if !self.profile {

@@ -153,7 +153,8 @@ impl Tune {
         }
         talk.say(match best.arguments() {
             arguments if arguments.is_empty() => "best: the options as given".to_string(),
-            arguments => format!("best: {arguments}"),
+            // Without its preset's name, some of these options would choose another one.
+            arguments => format!("best: --preset {} {arguments}", best_options.preset.as_deref().unwrap_or("best")),
         });
         if let Some(path) = &self.write_config {
             let config = Config { options: best_options.clone(), reading: config.reading };
@@ -252,7 +253,7 @@ struct Trainer<'a> {
 impl Trainer<'_> {
     fn train(&self, path: &Path, force: bool, signals: &Signals, talk: &Talk) -> Result<(), Failure> {
         let prepared = prepare(self.table, self.options)?;
-        let mut progress = Progress::new(*talk, prepared.resolved.epochs.unwrap_or(0));
+        let mut progress = Progress::new(*talk, &prepared.resolved);
         let mut observe = |event: Event<'_>| {
             if let Event::Epoch(epoch) = event {
                 progress.epoch(epoch);

@@ -1,15 +1,14 @@
 //! What a search has found so far, in a file: JSON lines, the first of which says what is searched.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Trial, TuneError};
+use crate::digest::Digest;
 use crate::options::FitOptions;
 use crate::table::{Cells, Table};
 
@@ -119,21 +118,14 @@ impl Journal {
 
 /// SHA-256 of the names and cells of a table.
 pub(super) fn fingerprint(table: &Table) -> String {
-    let mut hasher = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
+    let mut digest = Digest::new();
     for column in &table.columns {
-        part(column.name.as_bytes());
+        digest.part(column.name.as_bytes());
         match &column.cells {
-            Cells::Text(cells) => cells.iter().for_each(|cell| part(cell.as_bytes())),
-            Cells::Number(values) => values.iter().for_each(|value| part(&value.to_le_bytes())),
-            Cells::Byte(bytes) => part(bytes),
+            Cells::Text(cells) => cells.iter().for_each(|cell| digest.part(cell.as_bytes())),
+            Cells::Number(values) => values.iter().for_each(|value| digest.part(&value.to_le_bytes())),
+            Cells::Byte(bytes) => digest.part(bytes),
         }
     }
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest.finish()
 }
