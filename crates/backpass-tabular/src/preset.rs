@@ -18,11 +18,14 @@ pub(crate) struct Preset {
     features: Vec<Wide>,
 }
 
-/// Options for tables of at least so many features; the first that fits is taken.
+/// Options for tables of at least so many features, and more of them for classes; the first that fits is taken.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wide {
     from: usize,
     options: FitOptions,
+    #[serde(default)]
+    classification: FitOptions,
 }
 
 /// Options for tables of fewer rows than that; the first that fits is taken.
@@ -62,8 +65,10 @@ impl Preset {
 
     /// What it says about a task with so many rows and features.
     pub fn options(self, task: &Task, rows: usize, features: usize) -> FitOptions {
-        let of_task = if matches!(task, Task::Regression) { self.regression } else { self.classification };
-        let wide = self.features.into_iter().find(|wide| features >= wide.from).map(|wide| wide.options);
+        let regression = matches!(task, Task::Regression);
+        let of_task = if regression { self.regression } else { self.classification };
+        let wide = self.features.into_iter().find(|wide| features >= wide.from);
+        let wide = wide.map(|wide| if regression { wide.options } else { wide.classification.or(wide.options) });
         let short = self.rows.into_iter().find(|short| rows < short.below).map(|short| short.options);
         wide.unwrap_or_default().or(short.unwrap_or_default()).or(of_task).or(self.all)
     }
@@ -98,10 +103,12 @@ mod tests {
             all = { epochs = 1, dropout = 0.1, bag = 1, embedding = "periodic" }
             regression = { epochs = 2, dropout = 0.2, bag = 2 }
             rows = [{ below = 10, options = { epochs = 3, dropout = 0.3 } }, { below = 20, options = { epochs = 4 } }]
-            features = [{ from = 5, options = { epochs = 5 } }]
+            features = [{ from = 5, options = { epochs = 5 }, classification = { watch = "accuracy" } }]
         "#;
-        let of = |rows, features| toml::from_str::<Preset>(text).unwrap().options(&Task::Regression, rows, features);
-        assert_eq!(of(9, 5).epochs, Some(5));
+        let preset = || toml::from_str::<Preset>(text).unwrap();
+        let of = |rows, features| preset().options(&Task::Regression, rows, features);
+        assert_eq!((of(9, 5).epochs, of(9, 5).watch), (Some(5), None));
+        assert_eq!(preset().options(&Task::Multiclass { classes: Vec::new() }, 9, 5).watch.as_deref(), Some("accuracy"));
         assert_eq!((of(9, 4).epochs, of(9, 4).dropout), (Some(3), Some(0.3)));
         assert_eq!((of(10, 4).epochs, of(10, 4).dropout), (Some(4), Some(0.2)));
         assert_eq!((of(20, 4).epochs, of(20, 4).bag), (Some(2), Some(2)));
