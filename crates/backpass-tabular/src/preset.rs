@@ -108,7 +108,10 @@ mod tests {
         let preset = || toml::from_str::<Preset>(text).unwrap();
         let of = |rows, features| preset().options(&Task::Regression, rows, features);
         assert_eq!((of(9, 5).epochs, of(9, 5).watch), (Some(5), None));
-        assert_eq!(preset().options(&Task::Multiclass { classes: Vec::new() }, 9, 5).watch.as_deref(), Some("accuracy"));
+        assert_eq!(
+            preset().options(&Task::Multiclass { classes: Vec::new() }, 9, 5).watch.as_deref(),
+            Some("accuracy")
+        );
         assert_eq!((of(9, 4).epochs, of(9, 4).dropout), (Some(3), Some(0.3)));
         assert_eq!((of(10, 4).epochs, of(10, 4).dropout), (Some(4), Some(0.2)));
         assert_eq!((of(20, 4).epochs, of(20, 4).bag), (Some(2), Some(2)));

@@ -9,10 +9,11 @@ use backpass::array::Array;
 use backpass::autodiff::gradient;
 use backpass::builder::Builder;
 use backpass::compile::{CompileOptions, SlotKind, compile};
+use backpass::gradcheck::check_gradient;
 use backpass::interpret::{Trace, interpret, interpret_as};
 use backpass::{Graph, NodeId, Session, Shape};
 use backpass_kernels::{Pool, Real};
-use common::{Case, Random, random_case, scalar_case};
+use common::{Case, Random, network_case, random_case, scalar_case};
 
 /// Adds the gradient with respect to all parameters as outputs, and gradient descent as updates.
 fn with_training(graph: &Graph) -> Graph {
@@ -122,6 +123,26 @@ fn plans_compute_what_the_interpreter_says() {
         }
     }
     assert!(differentiated as u64 > cases / 4, "{differentiated} of {cases} graphs differentiated");
+}
+
+#[test]
+fn networks_of_all_parts_have_the_gradient_of_differences_and_plans_that_compute_it() {
+    let pools = [1, 3].map(|threads| Arc::new(Pool::new(threads)));
+    for seed in 0..60 {
+        let case = network_case(seed);
+        let parameters: Vec<NodeId> = case.graph.parameters().collect();
+        let loss = case.graph.output("loss").unwrap();
+        let report = check_gradient(&case.graph, loss, &parameters, &case.point()).unwrap();
+        assert!(report.passed(), "seed {seed}\n{report}");
+        let graph = with_training(&case.graph);
+        assert_eq!(graph.updates().len(), parameters.len(), "seed {seed}");
+        let trace = interpret(&graph, &case.point()).unwrap();
+        for (fuse, tile) in [(false, None), (true, None), (true, Some(2))] {
+            let options = CompileOptions { fuse, tile, ..CompileOptions::rows(case.rows + 1) };
+            check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
+            check::<f32>(&graph, &case, &trace, &options, 1e-3, &pools);
+        }
+    }
 }
 
 #[test]

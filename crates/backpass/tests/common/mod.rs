@@ -4,8 +4,10 @@
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::graph::Graph;
+use backpass::nn::{Activation, Embedding, Lookup, Mlp, Parametrisation};
 use backpass::ops::{self, Op};
 use backpass::shape::Shape;
+use backpass::train::Dataset;
 
 /// A small generator for tests: splitmix64.
 pub struct Random(pub u64);
@@ -250,5 +252,43 @@ pub fn scalar_case(seed: u64) -> Case {
     let leaves = graph.inputs().chain(graph.parameters()).collect::<Vec<_>>();
     let value = |&id: &_| (graph.name(id).to_string(), r.array(&graph.shape(id).resolve(rows)));
     let values = leaves.iter().map(value).collect();
+    Case { graph, values, rows }
+}
+
+/// A network of random parts with the mean square of its errors as `loss`, and the values of a batch.
+pub fn network_case(seed: u64) -> Case {
+    let r = &mut Random(seed ^ 0x6e65_7477);
+    let (numbers, lookups, rows) = (1 + r.below(4), r.below(3), 1 + r.below(9));
+    let smooth = ["tanh", "gelu", "mish", "silu", "sigmoid"];
+    let hidden: Vec<usize> = (0..1 + r.below(3)).map(|_| 1 + r.below(9)).collect();
+    let outputs = 1 + r.below(3);
+    let activation = Activation::parse(smooth[r.below(smooth.len())]).unwrap();
+    let mut mlp = Mlp::new(numbers + lookups, &hidden, &activation, outputs);
+    for layer in &mut mlp.layers[..hidden.len()] {
+        layer.parametric = r.below(2) == 0;
+    }
+    let embeddings = ["none", "periodic(frequencies=3)", "piecewise(pieces=4)", "periodic+piecewise(pieces=3)"];
+    mlp.embeddings = Embedding::parse(embeddings[r.below(embeddings.len())]).unwrap();
+    mlp.embedded = r.below(numbers + 1);
+    mlp.lookups = (0..lookups).map(|_| Lookup { rows: 4, outputs: 1 + r.below(3) }).collect();
+    mlp.front_scale = r.below(2) == 0;
+    mlp.members = [1, 1, 3][r.below(3)];
+    mlp.parametrisation = [Parametrisation::Standard, Parametrisation::Ntp][r.below(2)];
+    let x = Array::from_fn(&[rows, numbers + lookups], |i| {
+        if i % (numbers + lookups) < numbers { r.unit() * 2.0 - 1.0 } else { r.below(4) as f64 }
+    });
+    mlp.see(&Dataset::new(numbers + lookups, x.data().to_vec(), 0, Vec::<f64>::new()));
+    let network = mlp.build(seed).unwrap();
+    let builder = Builder::from_graph(network.graph.clone());
+    let y = builder.expr(network.graph.output("y").unwrap());
+    let error = y - builder.input("y", Shape::batch(&[outputs * mlp.members]));
+    builder.output("loss", (error * error).mean_all());
+    let graph = builder.finish().unwrap();
+    let mut values = vec![("y".to_string(), r.array(&[rows, outputs * mlp.members])), ("x".to_string(), x)];
+    // No parameter stays at a zero from which nothing could be seen.
+    for (name, value) in &network.weights {
+        let moved = Array::from_fn(value.shape(), |i| value.data()[i] + 0.4 * (r.unit() - 0.5));
+        values.push((name.clone(), moved));
+    }
     Case { graph, values, rows }
 }
