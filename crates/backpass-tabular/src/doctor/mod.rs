@@ -184,6 +184,8 @@ struct Rows {
     all: Table,
     train: Table,
     validation: Option<Table>,
+    /// How many rows are judged by what has not learnt from them; of a bag, those of all folds.
+    judged: Option<usize>,
 }
 
 impl Rows {
@@ -202,7 +204,12 @@ impl Rows {
                 (train.into_owned(), validation)
             }
         };
-        Ok(Rows { schema, target, options, all, train, validation })
+        let judged = if folds.is_empty() {
+            validation.as_ref().map(Table::rows)
+        } else {
+            Some(folds.iter().map(|fold| fold.validation.len()).sum())
+        };
+        Ok(Rows { schema, target, options, all, train, validation, judged })
     }
 
     /// The columns apart from the target, the weights and the groups.

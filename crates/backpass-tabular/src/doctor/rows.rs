@@ -111,12 +111,12 @@ fn too_few(rows: &Rows) -> Option<Finding> {
     let levels = |kind: &Kind| if let Kind::Category { levels } = kind { levels.len() } else { 1 };
     let most = rows.options.max_levels.unwrap_or(usize::MAX);
     let features: usize = rows.inputs().map(|column| levels(&column.kind).min(most)).sum();
-    let (train, validation) = (rows.train.rows(), rows.validation.as_ref().map(Table::rows));
+    let train = rows.train.rows();
     let (evidence, advice) = if train <= features {
         let evidence =
             format!("{train} rows to learn from, {features} features: even a straight line can pass through all");
         (evidence, "collect more rows, or leave out columns with --drop")
-    } else if let Some(few) = validation.filter(|n| *n < FEWEST_VALIDATION) {
+    } else if let Some(few) = rows.judged.filter(|n| *n < FEWEST_VALIDATION) {
         let error = percent(0.5 / (few as f64).sqrt());
         (
             format!("{few} rows to validate on: an accuracy has a standard error of up to {error}"),
@@ -125,7 +125,7 @@ fn too_few(rows: &Rows) -> Option<Finding> {
     } else {
         return None;
     };
-    let validation = validation.unwrap_or(0) as f64;
+    let validation = rows.judged.unwrap_or(0) as f64;
     let finding = Finding::new(Fault::TooFewRows, Severity::Warning, "", evidence, advice);
     Some(finding.numbers([("train", train as f64), ("validation", validation), ("features", features as f64)]))
 }
