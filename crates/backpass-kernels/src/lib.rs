@@ -34,7 +34,7 @@ pub use copy::{MAX_DIMS, copy_strided};
 pub use index::{gather_rows, one_hot};
 pub use isa::Isa;
 pub use map::{Layout, Operand, Source, map};
-pub use matmul::{MatmulDims, Right, matmul, pack, packed_len};
+pub use matmul::{MatmulDims, Right, matmul, pack, packed_len, packing_pays};
 pub use pool::Pool;
 pub use program::{Action, Arg, Binary, Instruction, MAX_REGISTERS, Program, Unary};
 pub use real::Real;

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use crate::product::{self, Block, PANEL, Pack, ROWS, Strided, UNIT};
-use crate::{Pool, Real};
+use crate::{Isa, Pool, Real};
 
 /// Products of fewer multiplications than this are not worth two threads.
 const SERIAL: usize = 1 << 18;
-/// The most columns of a block: its part of the right matrix stays in the second cache.
-const COLUMNS: usize = 8 * PANEL;
+/// The most columns of a block: its part of the right matrix stays in the last cache.
+const COLUMNS: usize = 32 * PANEL;
 /// Blocks for each thread, so that none waits long for the last.
 const SHARE: usize = 4;
 
@@ -32,6 +32,16 @@ pub enum Right<'a, T> {
     Rows(&'a [T]),
     /// As [`pack`] left it.
     Packed(&'a [T]),
+}
+
+/// Whether a right factor of k×n that lies row by row is worth packing for a product of `m` rows with the current
+/// instruction set. Narrow tiles read a line of each of its rows, which are too far apart for the nearest cache; wide ones
+/// mind only when it leaves the nearer caches altogether.
+pub fn packing_pays(m: usize, n: usize, k: usize) -> bool {
+    match Isa::current() {
+        Isa::Avx512 => m >= 64 && k * n >= 1 << 20,
+        _ => m >= 96 && k * n >= 1 << 13,
+    }
 }
 
 /// The elements that [`pack`] writes for a matrix of k×n.

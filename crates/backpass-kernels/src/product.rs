@@ -10,18 +10,19 @@ use crate::Real;
 use crate::isa::Task;
 use crate::simd::Simd;
 
-/// The columns of a packed panel; the last one has a multiple of `UNIT`.
+/// The columns that are packed together: a multiple of those of every tile.
 pub(crate) const PANEL: usize = 64;
-/// The most elements of a register.
+/// Packed columns are filled up to a multiple of this: the most elements of a register.
 pub(crate) const UNIT: usize = 16;
 /// The rows of a tile.
 pub(crate) const ROWS: usize = 6;
-/// The depth of one pass: a tile's rows of the left matrix stay in the first cache, the right matrix in the second.
+/// The depth of one pass: a tile's rows of the left matrix and, where tiles are narrow, its columns of the right matrix
+/// stay in the first cache, a strip of rows in the second.
 const DEPTH: usize = 256;
-/// With at least so many columns, rows of the left matrix are copied side by side first.
-const COPY_COLUMNS: usize = 2 * PANEL;
-/// The rows of a transposed left matrix that are copied together: whole cache lines.
-pub(crate) const STRIP: usize = 8 * ROWS;
+/// The columns from which a block is [`Wide`].
+pub(crate) const WIDE: usize = 2 * PANEL;
+/// The rows that meet the columns of a tile one after the other: whole cache lines of a transposed left matrix.
+pub(crate) const STRIP: usize = 16 * ROWS;
 /// Keeps copied rows off each other's cache sets.
 const ROW: usize = DEPTH + 16;
 
@@ -71,6 +72,8 @@ pub(crate) unsafe fn tile<S: Simd, const M: usize, const N: usize, const EDGE: b
                 }
             }
         }
+        // The tile below comes next.
+        (0..M).for_each(|i| S::prefetch(at(i, 0).wrapping_add(M * t.c_row)));
         let (mut a, mut b) = (t.a, panel.b);
         for _ in 0..t.depth {
             let right: [S::Vector; N] = std::array::from_fn(|j| {
@@ -131,70 +134,104 @@ pub struct Block<T> {
 impl<T: Real> Task<T> for Block<T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
-        let Block { rows, columns, a, .. } = &self;
-        let copies = columns.len() >= COPY_COLUMNS;
-        let height = if copies && a.column != 1 { STRIP } else { ROWS };
-        let mut copied = [const { MaybeUninit::<T>::uninit() }; STRIP * ROW];
-        let copied: *mut T = copied.as_mut_ptr().cast();
         for from in (0..self.depth).step_by(DEPTH) {
-            let depth = DEPTH.min(self.depth - from);
-            let fresh = from == 0 && !self.accumulate;
-            for strip in rows.clone().step_by(height) {
-                let end = rows.end.min(strip + height);
+            for strip in self.rows.clone().step_by(STRIP) {
+                let rows = strip..self.rows.end.min(strip + STRIP);
                 // SAFETY: the block lies inside its matrices.
                 unsafe {
-                    let start = a.start.add(strip * a.row + from * a.column);
-                    if copies {
-                        copy_rows(start, a, end - strip, depth, copied);
-                    }
-                    let mut row = strip;
-                    while row < end {
-                        let count = [ROWS, 4, 2].into_iter().find(|&count| count <= end - row).unwrap_or(1);
-                        let (a, a_row, a_step) = match (copies, a.column) {
-                            (false, _) => (start.add((row - strip) * a.row), a.row, a.column),
-                            (true, 1) => (copied.add((row - strip) * ROW).cast_const(), ROW, 1),
-                            (true, _) => {
-                                let (tile, rest) = ((row - strip) / ROWS, (row - strip) % ROWS);
-                                (copied.add(tile * ROWS * ROW + rest).cast_const(), 1, ROWS)
-                            }
-                        };
-                        let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh };
-                        self.across::<S>(&tile, row, from);
-                        row += count;
-                    }
+                    let start = self.a.start.add(strip * self.a.row + from * self.a.column);
+                    self.strip::<S>(rows, from, |row| (start.add(row * self.a.row), self.a.row, self.a.column));
                 }
             }
         }
     }
 }
 
+/// A block so wide that its rows of the left matrix are copied side by side first.
+pub struct Wide<T>(pub Block<T>);
+
+impl<T: Real> Task<T> for Wide<T> {
+    #[inline(always)]
+    fn run<S: Simd<Element = T>>(self) {
+        let block = self.0;
+        let mut copied = [const { MaybeUninit::<T>::uninit() }; STRIP * ROW];
+        let copied: *mut T = copied.as_mut_ptr().cast();
+        for from in (0..block.depth).step_by(DEPTH) {
+            for strip in block.rows.clone().step_by(STRIP) {
+                let rows = strip..block.rows.end.min(strip + STRIP);
+                // SAFETY: the block lies inside its matrices, and so does the strip.
+                unsafe {
+                    let start = block.a.start.add(strip * block.a.row + from * block.a.column);
+                    copy_rows(start, &block.a, rows.len(), DEPTH.min(block.depth - from), copied);
+                    block.strip::<S>(rows, from, |row| match block.a.column {
+                        1 => (copied.add(row * ROW).cast_const(), ROW, 1),
+                        _ => (copied.add(row / ROWS * ROWS * ROW + row % ROWS).cast_const(), 1, ROWS),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The columns of a tile.
+#[inline(always)]
+const fn across<T, S: Simd<Element = T>>() -> usize {
+    S::LANES * S::ACROSS
+}
+
 impl<T: Real> Block<T> {
-    /// All columns of one row of tiles.
+    /// Some rows and all columns, one pass of the depth: each tile's columns of the right matrix meet all these rows.
+    /// `left` says where a row of the left matrix begins, counted from the first one, and how far it is to the next row and
+    /// the next column.
     ///
     /// # Safety
     ///
-    /// As for the tile.
+    /// The rows lie inside the block, and `left` tells the truth.
     #[inline(always)]
-    unsafe fn across<S: Simd<Element = T>>(&self, tile: &Tile<T>, row: usize, from: usize) {
-        let width = S::LANES * S::ACROSS;
-        let mut column = self.columns.start;
-        while column < self.columns.end {
-            let count = width.min(self.columns.end - column);
-            // SAFETY: the block lies inside its matrices; packed panels hold whole registers, as 64 is a multiple of them.
+    unsafe fn strip<S: Simd<Element = T>>(
+        &self,
+        rows: Range<usize>,
+        from: usize,
+        left: impl Fn(usize) -> (*const T, usize, usize),
+    ) {
+        let depth = DEPTH.min(self.depth - from);
+        let fresh = from == 0 && !self.accumulate;
+        for column in self.columns.clone().step_by(across::<T, S>()) {
+            // SAFETY: the caller's promise.
             unsafe {
-                let (b, b_step) = match self.b {
-                    Right::Rows(b, step) => (b.add(from * step + column), step),
-                    Right::Packed(b, depth, n) => {
-                        let first = column - column % PANEL;
-                        let step = panel_width(n, first);
-                        (b.add(first * depth + from * step + column % PANEL), step)
-                    }
-                };
-                let c = self.c.add(row * self.c_row + column);
-                let panel = Panel { vectors: count.div_ceil(S::LANES), edge: count % S::LANES, b, b_step, c };
-                S::run_tile(tile, &panel);
+                let panel = self.panel::<S>(column, from);
+                let mut row = rows.start;
+                while row < rows.end {
+                    let count = [ROWS, 4, 2].into_iter().find(|&count| count <= rows.end - row).unwrap_or(1);
+                    let (a, a_row, a_step) = left(row - rows.start);
+                    let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh };
+                    S::run_tile(&tile, &Panel { c: panel.c.add(row * self.c_row), ..panel });
+                    row += count;
+                }
             }
-            column += count;
+        }
+    }
+
+    /// The columns of a tile from `column` on, from depth `from` on, with the first row of the result.
+    ///
+    /// # Safety
+    ///
+    /// They lie inside the block.
+    #[inline(always)]
+    unsafe fn panel<S: Simd<Element = T>>(&self, column: usize, from: usize) -> Panel<T> {
+        let width = across::<T, S>();
+        let count = width.min(self.columns.end - column);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (b, b_step) = match self.b {
+                Right::Rows(b, step) => (b.add(from * step + column), step),
+                Right::Packed(b, depth, n) => {
+                    let first = column - column % width;
+                    let step = panel_width(n, first, width);
+                    (b.add(first * depth + from * step + column % width), step)
+                }
+            };
+            Panel { vectors: count.div_ceil(S::LANES), edge: count % S::LANES, b, b_step, c: self.c.add(column) }
         }
     }
 }
@@ -223,13 +260,14 @@ unsafe fn copy_rows<T: Real>(from: *const T, a: &Strided<T>, rows: usize, depth:
     }
 }
 
-/// The columns, with padding, of the panel that begins at column `first` of `n`.
+/// The columns, with padding, of the panel that begins at column `first` of `n`, if panels have `most`.
 #[inline(always)]
-fn panel_width(n: usize, first: usize) -> usize {
-    PANEL.min((n - first).next_multiple_of(UNIT))
+fn panel_width(n: usize, first: usize, most: usize) -> usize {
+    most.min((n - first).next_multiple_of(UNIT))
 }
 
-/// Lays `op(b)`, k×n, out in panels of [`PANEL`] columns, each row by row, the last filled up with zeros.
+/// Lays `op(b)`, k×n, out in panels as wide as a tile, each row by row, the last filled up with zeros, so that a tile
+/// reads one line of memory after the other.
 pub struct Pack<T> {
     pub b: *const T,
     pub transposed: bool,
@@ -244,16 +282,19 @@ impl<T: Real> Task<T> for Pack<T> {
     fn run<S: Simd<Element = T>>(self) {
         let Pack { k, n, .. } = self;
         let b = self.b;
-        for panel in self.panels.clone() {
-            let first = panel * PANEL;
-            let (width, step) = (PANEL.min(n - first), panel_width(n, first));
+        let (start, end) = (self.panels.start * PANEL, n.min(self.panels.end * PANEL));
+        for first in (start..end).step_by(across::<T, S>()) {
+            let step = panel_width(n, first, across::<T, S>());
+            let width = step.min(n - first);
             // SAFETY: b is k×n or n×k, and `to` holds all panels.
             unsafe {
                 let to = self.to.add(first * k);
                 if self.transposed {
                     turn::<S>(b.add(first * k), k, width, to, step);
-                } else if width == PANEL {
-                    (0..k).for_each(|p| std::ptr::copy_nonoverlapping(b.add(p * n + first), to.add(p * PANEL), PANEL));
+                } else if width == across::<T, S>() {
+                    // A length known to the compiler needs no call.
+                    let width = across::<T, S>();
+                    (0..k).for_each(|p| std::ptr::copy_nonoverlapping(b.add(p * n + first), to.add(p * width), width));
                 } else {
                     (0..k).for_each(|p| std::ptr::copy_nonoverlapping(b.add(p * n + first), to.add(p * step), width));
                 }

@@ -30,6 +30,8 @@ pub unsafe trait Simd {
     unsafe fn load_first(from: *const Self::Element, count: usize) -> Self::Vector;
     /// The first `count` elements; nothing behind them is written.
     unsafe fn store_first(to: *mut Self::Element, x: Self::Vector, count: usize);
+    /// Asks for the place that will be read or written soon; it may be any.
+    unsafe fn prefetch(_place: *const Self::Element) {}
     /// a·b + c
     unsafe fn mul_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// a + b
@@ -223,6 +225,12 @@ mod x86 {
                 unsafe fn store_first(to: *mut $t, x: $vector, count: usize) {
                     // SAFETY: see above; the mask keeps the rest unwritten.
                     unsafe { $masked_store(to, $mask(count), x) }
+                }
+
+                #[inline(always)]
+                unsafe fn prefetch(place: *const $t) {
+                    // SAFETY: see above; no place is wrong.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) }
                 }
 
                 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use backpass_kernels::{Buffer, Layout, packed_len};
+use backpass_kernels::{Buffer, Layout, packed_len, packing_pays};
 
 use crate::compile::fuse::{Group, GroupKind, lowering};
 use crate::compile::schedule::Stage;
@@ -175,23 +175,19 @@ pub(super) fn place(graph: &Graph, stages: &[Stage], options: &CompileOptions) -
     Ok(Placement { buffers, packed, copies, dead_after, temporaries, arena })
 }
 
-/// A right factor of so many numbers leaves the nearer caches, and is packed even if it lies row by row.
-const LARGE: usize = 1 << 20;
-/// Fewer rows than this do not pay for packing it.
-const FEW: usize = 64;
-
 /// The room for the packed right factor of a product, if it is worth packing.
 pub(super) fn packed(graph: &Graph, id: NodeId, rows: usize) -> Option<Extent> {
     let node = graph.node(id);
     let Op::Matmul(product) = &node.op else { return None };
     let right = graph.shape(node.args[1]);
-    let large = right.extent().at(rows) >= LARGE && node.shape.resolve(rows)[0] >= FEW;
+    let (k, n) = if product.transpose_right { (1, 0) } else { (0, 1) };
     // A single row or column lies the same way when it is transposed.
     let line = !right.is_batched() && right.resolve(1).contains(&1);
-    if !large && (line || !product.transpose_right) {
+    let turned = product.transpose_right && !line;
+    let sizes = right.resolve(rows);
+    if !turned && !packing_pays(node.shape.resolve(rows)[0], sizes[n], sizes[k]) {
         return None;
     }
-    let (k, n) = if product.transpose_right { (1, 0) } else { (0, 1) };
     // Only the first dimension may be the batch, and the columns of a result never are.
     let batched = right.is_batched();
     let depth = if batched { 1 } else { right.resolve(1)[k] };
