@@ -73,7 +73,9 @@ fn every_verb_knows_several_targets_and_intervals() {
     let cv = folder.ok(&format!("cv data.csv --folds 3 {options}"));
     assert!(cv.contains("rrmse") && cv.contains("coverage of sum"), "{cv}");
     let explained = folder.ok("explain two.backpass --data data.csv --row 3 --jacobian");
-    assert!(explained.contains("product_high"), "{explained}");
+    for part in ["∂product_high", "the derivative of each number predicted"] {
+        assert!(explained.contains(part), "no {part:?} in\n{explained}");
+    }
     folder.ok("explain two.backpass --data data.csv --row 3 --json");
     folder.fails("draw two.backpass --boundary data.csv -o map.svg", 2, &["predicts sum, sum_low", "shows one number"]);
     folder.ok(&format!("doctor data.csv --no-proof {options}"));

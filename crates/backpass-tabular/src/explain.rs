@@ -46,6 +46,8 @@ pub struct Sensitivity {
     pub point: Vec<f64>,
     /// The classes, whose probabilities are differentiated, or the targets and their bounds.
     pub outputs: Vec<String>,
+    /// Whether the outputs are classes.
+    pub of_classes: bool,
     /// The derivative of each output with respect to each input, `[outputs, inputs]`.
     pub jacobian: Array,
 }
@@ -121,7 +123,8 @@ impl Model {
         let jacobian = jacobian(&builder.finish()?, result, x, &values)?;
         let outputs = self.target.prediction_names();
         let jacobian = jacobian.reshaped(&[outputs.len(), point.len()]).ok_or_else(missing)?;
-        Ok(Sensitivity { inputs: self.inputs.features.clone(), point, outputs, jacobian })
+        let of_classes = !self.target.is_number();
+        Ok(Sensitivity { inputs: self.inputs.features.clone(), point, outputs, of_classes, jacobian })
     }
 
     /// Explains what the model does with one row, counted from 0. Where the row has a target, the derivatives are those of
