@@ -72,7 +72,8 @@ fn encoding(model: &Model, column: &ColumnSchema) -> (String, usize) {
     }
     let is_group = options.split.as_deref().and_then(|how| how.strip_prefix("group=")) == Some(name);
     let use_of = match name {
-        _ if *name == model.target.name => "the target".to_string(),
+        _ if model.target.columns == [name.as_str()] => "the target".to_string(),
+        _ if model.target.columns.contains(name) => "one of the targets".to_string(),
         _ if options.weight.as_ref() == Some(name) => "how much each row counts".to_string(),
         _ if is_group => "the groups of the split".to_string(),
         _ => format!("set aside: {}", column.reason),

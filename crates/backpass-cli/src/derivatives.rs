@@ -158,7 +158,7 @@ pub fn hessian_text(blocks: &[Block], digits: usize) -> String {
 
 /// A model's Jacobian for people: a line for each input.
 pub fn sensitivity_text(sensitivity: &Sensitivity, digits: usize) -> Result<String, Failure> {
-    let Sensitivity { inputs, point, outputs, jacobian } = sensitivity;
+    let Sensitivity { inputs, point, outputs, of_classes, jacobian } = sensitivity;
     if jacobian.len() > MOST {
         let message = format!("that would be {} numbers, at most {MOST} are shown", jacobian.len());
         return Err(Failure::usage(format!("{message}\nhelp: --json prints them all")));
@@ -169,7 +169,11 @@ pub fn sensitivity_text(sensitivity: &Sensitivity, digits: usize) -> Result<Stri
         let slopes = (0..outputs.len()).map(|o| number(jacobian.data()[o * inputs.len() + i], digits));
         [name.clone(), number(*value, digits)].into_iter().chain(slopes).collect()
     }));
-    let what = if outputs.len() == 1 { "the prediction" } else { "the probability of each class" };
+    let what = match outputs.len() {
+        _ if *of_classes => "the probability of each class",
+        1 => "the prediction",
+        _ => "each number predicted",
+    };
     Ok(format!(
         "Jacobian, {}×{}: the derivative of {what} with respect to each input of the network, as encoded\n{}",
         outputs.len(),

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use backpass::array::Array;
+use backpass_tabular::metrics::Figure;
 use backpass_tabular::{Metrics, write_file};
 use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
@@ -134,10 +135,10 @@ pub fn row<T: ToString>(first: &str, others: impl IntoIterator<Item = T>) -> Vec
 
 /// Metrics as a table, one column for each set of rows.
 pub fn metrics_table(of: &[(&str, &Metrics)]) -> String {
-    let names = of.first().into_iter().flat_map(|(_, metrics)| metrics.values.iter().map(|(name, _)| *name));
-    let value = |metrics: &Metrics, name| metrics.get(name).map_or(String::new(), number);
+    let figures = of.first().into_iter().flat_map(|(_, metrics)| metrics.figures());
     let header = row("", of.iter().map(|(name, _)| name));
-    let rows = names.map(|name| row(name, of.iter().map(|(_, metrics)| value(metrics, name))));
+    let value = |metrics: &Metrics, of: Figure<'_>| metrics.value_of(of.name, of.target).map_or(String::new(), number);
+    let rows = figures.map(|figure| row(&figure.title(), of.iter().map(|(_, metrics)| value(metrics, figure))));
     columns(&std::iter::once(header).chain(rows).collect::<Vec<_>>(), 1)
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::encode::{Surprises, raw};
 use crate::error::Place;
 use crate::fit_error::FitError;
+use crate::metrics::title;
 use crate::model::{Model, Predictions};
 use crate::table::Table;
 use outcome::{Outcome, judged};
@@ -21,7 +22,7 @@ use probe::{Probe, predict};
 pub use bootstrap::Interval;
 pub use classes::{Bin, ClassCurves, Classes};
 pub use compare::{Comparison, Contestant, Difference, compare};
-pub use numbers::Numbers;
+pub use numbers::{Intervals, Numbers};
 pub use probe::{Along, Dependence, Importance};
 
 /// Key of the streams that choose rows to look at.
@@ -82,7 +83,7 @@ pub struct Assessment {
     pub resamples: usize,
     /// What else is said of classes or numbers.
     pub details: Details,
-    /// The error that importance is measured by: `log_loss` or `rmse`.
+    /// The error that importance is measured by: `log_loss`, `rmse` or, of several targets, `rrmse`.
     pub error: &'static str,
     /// The importance of each column, the most important first.
     pub importance: Vec<Importance>,
@@ -103,10 +104,20 @@ pub struct Assessment {
 pub struct Judged {
     /// Its name in [`crate::Metrics`].
     pub name: &'static str,
+    /// The target, where there are several and it is of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Its value on the rows.
     pub value: f64,
     /// Where 95 % of the values of resampled rows lie; none where it is not defined.
     pub interval: Option<Interval>,
+}
+
+impl Judged {
+    /// `rmse`, or `rmse of height`.
+    pub fn title(&self) -> String {
+        title(self.name, self.target.as_deref())
+    }
 }
 
 /// What belongs to the task.
@@ -115,8 +126,8 @@ pub struct Judged {
 pub enum Details {
     /// Of a model that tells classes.
     Classes(Classes),
-    /// Of a model that gives a number.
-    Numbers(Numbers),
+    /// Of a model that gives numbers, those of each target.
+    Numbers(Vec<Numbers>),
 }
 
 /// A row that the model is wrong about.
@@ -124,11 +135,12 @@ pub enum Details {
 pub struct WorstRow {
     /// Where it stands in its file.
     pub place: String,
-    /// The target.
+    /// The target, or all of them.
     pub actual: String,
-    /// The prediction: a class or a number.
+    /// The prediction: a class or a number, of several targets each with its name.
     pub predicted: String,
-    /// How wrong it is: the probability given to the right class, or the prediction less the target.
+    /// How wrong it is: the probability given to the right class, or the prediction less the target; of several targets the
+    /// root mean square of these, each in standard deviations of its target.
     pub wrong: f64,
     /// Its cells in the columns [`Assessment::shown`].
     pub cells: Vec<String>,
@@ -168,14 +180,15 @@ impl Model {
         let resampled = outcome.resampled(options);
         let details = match metrics.confusion.clone() {
             Some(confusion) => Details::Classes(Classes::new(&outcome.values, classes, &outcome.targets, confusion)),
-            None => Details::Numbers(Numbers::new(&outcome.values, &outcome.targets, options.seed)),
+            None => Details::Numbers(Numbers::of(&outcome, options.seed)),
         };
-        let error = if classes == 0 { "rmse" } else { "log_loss" };
+        let error = if classes == 0 { self.target.number_metrics()[0] } else { "log_loss" };
         let (importance, permuted) = self.importance(&jury, &outcome.targets, error, options)?;
         let shown: Vec<String> = importance.iter().take(SHOWN).map(|column| column.column.clone()).collect();
         let averaged = sample(rows.len(), AVERAGED, options.seed);
         let mut probe = self.probe(&jury, &averaged, options.threads)?;
-        let dependence = shown.iter().map(|name| probe.dependence(name, classes)).collect::<Result<Vec<_>, _>>()?;
+        let dependence =
+            shown.iter().map(|name| probe.dependence(name, &self.target)).collect::<Result<Vec<_>, _>>()?;
         let unsure = metrics.get("accuracy").filter(|share| *share == 1.0).map(|_| no_mistake(rows.len()));
         Ok(Assessment {
             rows: rows.len(),
@@ -189,7 +202,7 @@ impl Model {
             permuted,
             dependence: dependence.into_iter().flatten().collect(),
             averaged: averaged.len(),
-            worst: worst(&outcome, &predictions, chosen, |row| table.place(rows[row] as usize), &shown)?,
+            worst: self.worst(&outcome, &predictions, chosen, |row| table.place(rows[row] as usize), &shown)?,
             shown,
             surprises: predictions.surprises,
         })
@@ -214,10 +227,12 @@ impl Model {
         let repeats = (MANY / columns).clamp(1, PERMUTATIONS);
         let affordable = MOST_PREDICTIONS.min(MOST_PRODUCTS / self.network.parameter_count().max(1));
         let most = (affordable / (columns * repeats)).clamp(PROBED.0, PROBED.1);
-        let rows = sample(targets.len(), most, options.seed);
-        let targets: Vec<f64> = rows.iter().map(|&row| targets[row as usize]).collect();
+        let width = self.target.columns.len();
+        let rows = sample(targets.len() / width, most, options.seed);
+        let of = |&row: &u32| &targets[row as usize * width..(row as usize + 1) * width];
+        let targets: Vec<f64> = rows.iter().flat_map(of).copied().collect();
         let judge = |predicted: &[f64]| -> Result<f64, FitError> {
-            let metrics = self.target.metrics(predicted, &targets, |name| name == error)?;
+            let metrics = self.target.metrics(predicted, &targets, None, |name| name == error)?;
             Ok(metrics.get(error).unwrap_or(f64::NAN))
         };
         let importance = self.probe(jury, &rows, options.threads)?.importance(repeats, options.seed, judge)?;
@@ -245,30 +260,32 @@ impl Model {
         };
         Ok(Probe { raw, rows: rows.len(), inputs: &self.inputs, predict })
     }
-}
 
-/// The rows that predictions are most wrong about, the first of equals first.
-fn worst(
-    outcome: &Outcome<'_>,
-    predictions: &Predictions,
-    table: &Table,
-    place: impl Fn(usize) -> Place,
-    shown: &[String],
-) -> Result<Vec<WorstRow>, FitError> {
-    let wrong = outcome.wrong();
-    let mut order: Vec<usize> = (0..wrong.len()).collect();
-    order.sort_by(|&a, &b| wrong[b].0.total_cmp(&wrong[a].0));
-    let classes = outcome.target.task.classes();
-    let of = |&row: &usize| -> Result<WorstRow, FitError> {
-        let (actual, predicted) = match classes {
-            [] => (outcome.targets[row].to_string(), outcome.values[row].to_string()),
-            _ => (classes[outcome.classes[row] as usize].clone(), classes[predictions.class(row)].clone()),
+    /// The rows that predictions are most wrong about, the first of equals first.
+    fn worst(
+        &self,
+        outcome: &Outcome<'_>,
+        predictions: &Predictions,
+        table: &Table,
+        place: impl Fn(usize) -> Place,
+        shown: &[String],
+    ) -> Result<Vec<WorstRow>, FitError> {
+        let wrong = outcome.wrong();
+        let mut order: Vec<usize> = (0..wrong.len()).collect();
+        order.sort_by(|&a, &b| wrong[b].0.total_cmp(&wrong[a].0));
+        let classes = self.target.task.classes();
+        let of = |&row: &usize| -> Result<WorstRow, FitError> {
+            let (values, truth) = outcome.row(row);
+            let (actual, predicted) = match classes {
+                [] => (self.target.in_words(truth, 1), self.target.in_words(values, self.target.per_target())),
+                _ => (classes[outcome.classes[row] as usize].clone(), classes[predictions.class(row)].clone()),
+            };
+            let cells = shown.iter().map(|name| Ok(table.column(name)?.cells.text(row).into_owned()));
+            let cells = cells.collect::<Result<_, FitError>>()?;
+            Ok(WorstRow { place: place(row).to_string(), actual, predicted, wrong: wrong[row].1, cells })
         };
-        let cells = shown.iter().map(|name| Ok(table.column(name)?.cells.text(row).into_owned()));
-        let cells = cells.collect::<Result<_, FitError>>()?;
-        Ok(WorstRow { place: place(row).to_string(), actual, predicted, wrong: wrong[row].1, cells })
-    };
-    order.iter().take(WORST).map(of).collect()
+        order.iter().take(WORST).map(of).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use backpass::nn::{Mlp, Network};
 use backpass::train::{Dataset, Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 
-use crate::fit::{Rows, Watcher, watch};
+use crate::fit::{Rows, Watcher};
 use crate::fit_error::FitError;
 use crate::model::Model;
 use crate::options::FitOptions;
 use crate::split::Split;
+use crate::watch::watch;
 use crate::workers::in_parallel;
 
 /// Networks of one shape on folds of the rows.
@@ -21,7 +22,7 @@ pub(crate) struct Bag {
 pub(crate) struct Committee {
     pub network: Network,
     pub report: TrainReport,
-    /// For each row that a member was validated on, that member's outputs and the target.
+    /// For each row that a member was validated on, that member's outputs and the targets.
     pub outputs: Vec<f64>,
     pub targets: Vec<f64>,
 }
@@ -64,7 +65,7 @@ impl Bag {
         Ok(Committee {
             network: Network::committee(&networks)?,
             outputs: members.iter().flat_map(|member| member.outputs.iter().copied()).collect(),
-            targets: validated.map(|&row| rows.targets[row as usize]).collect(),
+            targets: validated.flat_map(|&row| rows.of(row).iter().copied()).collect(),
             report: together(members.into_iter().map(|member| member.report).collect()),
         })
     }
@@ -104,7 +105,13 @@ impl<D: Real> Rows<D> {
         let all = &self.encoded;
         let mut encoded = Dataset::new(all.inputs, of(&all.x, all.inputs), all.targets, of(&all.y, all.targets));
         encoded.weights = all.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
-        Rows { encoded, targets: rows.iter().map(|&row| self.targets[row as usize]).collect() }
+        Rows { encoded, targets: rows.iter().flat_map(|&row| self.of(row).iter().copied()).collect() }
+    }
+
+    /// The targets of a row.
+    fn of(&self, row: u32) -> &[f64] {
+        let (row, width) = (row as usize, self.encoded.targets);
+        &self.targets[row * width..(row + 1) * width]
     }
 }
 

@@ -1,4 +1,7 @@
-//! Calibration of probabilities by temperature (Guo, Pleiss, Sun and Weinberger 2017).
+//! Calibration on rows that a network has not learnt from: of probabilities by temperature (Guo, Pleiss, Sun and Weinberger
+//! 2017), of intervals by conformalised quantile regression (Romano, Patterson and Candès 2019).
+
+use crate::outputs::column;
 
 /// Bounds of the temperature, and how often the interval between them is cut.
 const BOUNDS: (f64, f64) = (0.1, 100.0);
@@ -46,6 +49,32 @@ pub(crate) fn temperature(outputs: &[f64], targets: &[f64], classes: usize) -> f
     (0.5 * (low + high)).exp()
 }
 
+/// By how much the bounds of each target are to move outwards, or inwards where negative, so that another row lies between
+/// them with a chance of at least `share`, if rows come in no order: the ⌈(n + 1)·share⌉th smallest of how far n rows lie
+/// beyond their nearer bound. `predicted` has prediction, lower and upper bound of each target, row by row, `truth` the
+/// targets. Of too few rows the largest is taken, see [`fewest`].
+pub(crate) fn margins(predicted: &[f64], truth: &[f64], targets: usize, share: f64) -> Vec<f64> {
+    let of = |target: usize| {
+        let [low, high] = [1, 2].map(|bound| column(predicted, 3 * target + bound, 3 * targets));
+        let truth = column(truth, target, targets);
+        let bounds = low.iter().zip(&high).zip(&truth);
+        let mut beyond: Vec<f64> = bounds.map(|((low, high), truth)| (low - truth).max(truth - high)).collect();
+        beyond.sort_unstable_by(f64::total_cmp);
+        let rank = ((beyond.len() + 1) as f64 * share - ROUNDING).ceil() as usize;
+        let margin = beyond.get(rank.clamp(1, beyond.len().max(1)) - 1).copied();
+        margin.filter(|margin| margin.is_finite()).unwrap_or(0.0)
+    };
+    (0..targets).map(of).collect()
+}
+
+/// The fewest rows that can promise a share.
+pub(crate) fn fewest(share: f64) -> usize {
+    (share / (1.0 - share) - ROUNDING).ceil() as usize
+}
+
+/// What a share of a whole number of rows may be off by.
+const ROUNDING: f64 = 1e-9;
+
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
     largest + values.map(|value| (value - largest).exp()).sum::<f64>().ln()
@@ -71,6 +100,19 @@ mod tests {
         let temperature = temperature(&outputs, &[0.0, 1.0, 2.0], 3);
         let certain = (40.0 / temperature).exp() / ((40.0 / temperature).exp() + 2.0);
         assert!((certain - 10.0 / 12.0).abs() < 1e-6, "{certain}");
+    }
+
+    #[test]
+    fn bounds_move_by_the_ranked_distance_of_each_target() {
+        // Of nine rows 0 to 8 beyond the upper bound 0, and of a second target 4 inside of both bounds, 0.8 of ten is the
+        // eighth.
+        let predicted: Vec<f64> = (0..9).flat_map(|_| [0.0, -9.0, 0.0, 5.0, 1.0, 9.0]).collect();
+        let truth: Vec<f64> = (0..9).flat_map(|row| [f64::from(row), 5.0]).collect();
+        assert_eq!(margins(&predicted, &truth, 2, 0.8), [7.0, -4.0]);
+        assert_eq!(margins(&predicted, &truth, 2, 0.9), [8.0, -4.0]);
+        assert_eq!(margins(&predicted, &truth, 2, 0.99), [8.0, -4.0]);
+        assert_eq!(margins(&[], &[], 1, 0.9), [0.0]);
+        assert_eq!([0.9, 0.8, 0.5, 0.99].map(fewest), [9, 4, 1, 99]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::fit::{Watcher, prepare, subject};
 use crate::fit_error::FitError;
 use crate::held_out::fold_rows;
-use crate::metrics::Metrics;
+use crate::metrics::{Figure, Metrics};
 use crate::options::FitOptions;
 use crate::split::Split;
 use crate::table::Table;
@@ -33,6 +33,9 @@ pub struct Fold {
 pub struct Spread {
     /// Its name.
     pub metric: &'static str,
+    /// The target, where there are several and it is of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The mean over the folds where it is defined.
     pub mean: f64,
     /// The standard deviation over the folds.
@@ -97,15 +100,16 @@ pub fn cross_validate(
 
 /// Every metric over all folds.
 fn spread(folds: &[Fold]) -> Vec<Spread> {
-    let names = folds.iter().take(1).flat_map(|fold| fold.metrics.values.iter().map(|(name, _)| *name));
-    let of = |metric| {
-        let values: Vec<f64> =
-            folds.iter().filter_map(|fold| fold.metrics.get(metric)).filter(|v| !v.is_nan()).collect();
+    let figures = folds.iter().take(1).flat_map(|fold| fold.metrics.figures());
+    let of = |figure: Figure<'_>| {
+        let value = |fold: &Fold| fold.metrics.value_of(figure.name, figure.target);
+        let values: Vec<f64> = folds.iter().filter_map(value).filter(|v| !v.is_nan()).collect();
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (squares / (count - 1.0)).sqrt();
-        Spread { metric, mean, deviation, standard_error: deviation / count.sqrt() }
+        let (metric, target) = (figure.name, figure.target.map(str::to_string));
+        Spread { metric, target, mean, deviation, standard_error: deviation / count.sqrt() }
     };
-    names.map(of).collect()
+    figures.map(of).collect()
 }

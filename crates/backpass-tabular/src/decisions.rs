@@ -2,10 +2,13 @@
 
 use backpass::nn::Network;
 
+use crate::calibrate::fewest;
 use crate::encode::CategoryInput;
 use crate::model::Model;
 use crate::options::FitOptions;
+use crate::outputs::{level, short};
 use crate::schema::{Kind, Schema};
+use crate::table::Table;
 use crate::task::{Target, Task};
 
 impl Model {
@@ -31,7 +34,37 @@ pub(crate) fn describe_target(target: &Target) -> String {
         }
         Task::Regression => "regression".to_string(),
     };
-    format!("target `{}`: {what}, because: {}", target.name, target.reason)
+    let names: Vec<String> = target.columns.iter().map(|name| format!("`{name}`")).collect();
+    match &names[..] {
+        [name] => format!("target {name}: {what}, because: {}", target.reason),
+        _ => format!("targets {}: {what} of {} numbers, because: {}", names.join(", "), names.len(), target.reason),
+    }
+}
+
+/// What intervals are made of, and which rows set them.
+pub(crate) fn describe_interval(target: &Target, options: &FitOptions, judged: Option<&Table>) -> Option<String> {
+    let share = target.interval?;
+    let levels = target.levels().into_iter().map(|l| level(l).to_string()).collect::<Vec<_>>().join(", ");
+    let calibration = match judged.map(Table::rows) {
+        _ if options.calibrate != Some(true) => "not calibrated".to_string(),
+        None => "not calibrated, because there are no validation rows".to_string(),
+        Some(rows) if rows < fewest(share) => {
+            let (fewest, rows) = (fewest(share), counted(rows, "row", "rows"));
+            format!("wide enough for all {rows} validated on; to promise the share takes at least {fewest}")
+        }
+        Some(rows) => format!("calibrated on {}", counted(rows, "row validated on", "rows validated on")),
+    };
+    Some(format!("intervals for a share of {share}: the quantiles {levels}, {calibration}"))
+}
+
+/// What calibration did to the bounds of each target.
+pub(crate) fn describe_margins(target: &Target, margins: &[f64]) -> String {
+    let of = |(name, margin): (&String, &f64)| {
+        let way = if *margin < 0.0 { "inwards" } else { "outwards" };
+        format!("those of `{name}` {way} by {}", short(margin.abs()))
+    };
+    let moved: Vec<String> = target.columns.iter().zip(margins).map(of).collect();
+    format!("calibration moved the bounds: {}", moved.join(", "))
 }
 
 /// One line for each column that is not used as it looks, and one for the rest.

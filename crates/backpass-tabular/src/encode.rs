@@ -471,54 +471,6 @@ pub(crate) fn features<D: Real>(
     Ok((features, surprises))
 }
 
-/// What brings the outputs of a network to predictions.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct HeadShape {
-    /// Networks whose outputs come one after the other and whose predictions are averaged.
-    pub members: usize,
-    /// The number of classes, 0 for a number.
-    pub classes: usize,
-    /// Whether the output is the logarithm of the number.
-    pub exponential: bool,
-    /// Centre and factor of the number.
-    pub scale: (f64, f64),
-    /// The least and the greatest number predicted.
-    pub limits: Option<(f64, f64)>,
-    /// What the outputs for classes are divided by.
-    pub temperature: f64,
-}
-
-/// The head of a model: from the network's output `y` to `probabilities` `[batch, classes]` or `prediction` `[batch]`.
-pub(crate) fn head(shape: &HeadShape) -> Result<Graph, FitError> {
-    let HeadShape { members, classes, exponential, scale: (centre, factor), limits, temperature } = *shape;
-    let builder = Builder::new();
-    let outputs = if classes > 2 { classes } else { 1 };
-    let y = builder.input("y", Shape::batch(&[members * outputs]));
-    let y = if temperature == 1.0 { y } else { y * (1.0 / temperature) };
-    match classes {
-        0 => {
-            let y = if members == 1 { y.reshape(Shape::batch(&[])) } else { y };
-            let y = if exponential { y.exp() } else { y };
-            let number = y * factor + centre;
-            let number = limits.map_or(number, |(low, high)| backpass::composites::clamp(number, low, high));
-            builder.output("prediction", if members == 1 { number } else { number.mean(1) });
-        }
-        2 => {
-            let mut of = [(-y).sigmoid(), y.sigmoid()];
-            if members > 1 {
-                of = of.map(|p| p.mean(1).reshape(Shape::batch(&[1])));
-            }
-            builder.output("probabilities", Expr::concat(1, &of));
-        }
-        _ if members == 1 => builder.output("probabilities", backpass::composites::softmax(y, 1)),
-        _ => {
-            let y = y.reshape(Shape::batch(&[members, classes]));
-            builder.output("probabilities", backpass::composites::softmax(y, 2).mean(1));
-        }
-    }
-    Ok(builder.finish()?)
-}
-
 /// Splits `name = expression`.
 pub(crate) fn split_derived(texts: &[String]) -> Result<Vec<(String, String)>, FitError> {
     let split = |text: &String| {

@@ -144,6 +144,15 @@ pub enum TableError {
     )]
     TargetKind { column: String, kind: &'static str },
 
+    #[error(
+        "column {column:?} cannot be predicted together with others: it is {kind}\n\
+         help: several targets must all be numbers; predict it alone"
+    )]
+    TargetOfSeveral { column: String, kind: &'static str },
+
+    #[error("the target {column:?} is named twice\nhelp: name each column once, as in --target a,b")]
+    TargetTwice { column: String },
+
     #[error("column {column:?} cannot be predicted: all its cells are missing")]
     TargetMissing { column: String },
 
@@ -191,6 +200,8 @@ impl TableError {
             | UnknownColumn { .. }
             | UnequalColumns { .. }
             | TargetKind { .. }
+            | TargetOfSeveral { .. }
+            | TargetTwice { .. }
             | TooManyClasses { .. }
             | Share { .. }
             | TooFewToSplit { .. }

@@ -44,8 +44,10 @@ pub struct Sensitivity {
     pub inputs: Vec<String>,
     /// Their values.
     pub point: Vec<f64>,
-    /// The classes, whose probabilities are differentiated, or the target.
+    /// The classes, whose probabilities are differentiated, or the targets and their bounds.
     pub outputs: Vec<String>,
+    /// Whether the outputs are classes.
+    pub of_classes: bool,
     /// The derivative of each output with respect to each input, `[outputs, inputs]`.
     pub jacobian: Array,
 }
@@ -53,7 +55,7 @@ pub struct Sensitivity {
 impl Model {
     /// The whole model as one graph: from `numbers` and `categories` through the scopes `encoder` and `network` to
     /// `probabilities` or `prediction`. With a loss it also takes `target`, as the network sees it, and gives `loss`, the
-    /// mean over the rows.
+    /// mean over the rows and, of networks side by side, over these.
     pub fn graph(&self, loss: Option<&Loss>) -> Result<Graph, FitError> {
         let builder = Builder::new();
         let b = &builder;
@@ -66,12 +68,19 @@ impl Model {
             part("encoder", ScopeKind::Function, &self.encoder, &[], "features").ok_or(missing("output `features`"))?;
         let x = [("x", b.expr(features))];
         let y = part("network", ScopeKind::Network, &self.network.graph, &x, "y").ok_or(missing("output `y`"))?;
-        let result = if self.target.task.classes().is_empty() { "prediction" } else { "probabilities" };
+        let result = self.target.result();
         let head = part("head", ScopeKind::Function, &self.head, &[("y", b.expr(y))], result)
             .ok_or(missing("an output of the head"))?;
         if let Some(loss) = loss {
-            let target = b.input("target", Shape::batch(&[1]));
-            b.output("loss", b.scope("loss", ScopeKind::Function, || loss.rows(b.expr(y), target).mean(0)));
+            let target = b.input("target", Shape::batch(&[self.target.columns.len()]));
+            let (y, width) = (b.expr(y), self.target.outputs());
+            let members = self.network.outputs() / width;
+            let rows = |member: usize| loss.rows(y.slice(1, member * width, (member + 1) * width), target);
+            let mean = || match members {
+                1 => loss.rows(y, target).mean(0),
+                _ => ((1..members).fold(rows(0), |sum, member| sum + rows(member)) / members as f64).mean(0),
+            };
+            b.output("loss", b.scope("loss", ScopeKind::Function, mean));
         }
         b.output(result, b.expr(head));
         Ok(builder.finish()?)
@@ -89,16 +98,13 @@ impl Model {
         self.inputs.features.iter().enumerate().map(name).collect()
     }
 
-    /// What the outputs of the network are: the logits of the classes, of the second of two, or the target, which may be
-    /// scaled.
+    /// What the outputs of the network are: the logits of the classes, of the second of two, or the targets, which may be
+    /// scaled, or quantiles of them.
     pub fn output_names(&self) -> Vec<String> {
-        let logit = |class: &String| format!("logit of {class}");
-        match self.target.task.classes() {
-            [_, second] => vec![logit(second)],
-            [] if self.target_scale != (0.0, 1.0) => vec![format!("scaled {}", self.target.name)],
-            [] => vec![self.target.name.clone()],
-            classes => classes.iter().map(logit).collect(),
-        }
+        self.target.output_names(|at| match self.target_scales.get(at) {
+            Some((0.0, 1.0)) | None => self.target.columns[at].clone(),
+            _ => format!("scaled {}", self.target.columns[at]),
+        })
     }
 
     /// The derivatives of the prediction for one row, counted from 0, with respect to the features.
@@ -115,12 +121,10 @@ impl Model {
         let weights = self.network.weights.iter().map(|(name, value)| (name.as_str(), value));
         let values: Vec<(&str, &Array)> = weights.chain([("x", &features)]).collect();
         let jacobian = jacobian(&builder.finish()?, result, x, &values)?;
-        let outputs = match self.target.task.classes() {
-            [] => vec![self.target.name.clone()],
-            classes => classes.to_vec(),
-        };
+        let outputs = self.target.prediction_names();
         let jacobian = jacobian.reshaped(&[outputs.len(), point.len()]).ok_or_else(missing)?;
-        Ok(Sensitivity { inputs: self.inputs.features.clone(), point, outputs, jacobian })
+        let of_classes = !self.target.is_number();
+        Ok(Sensitivity { inputs: self.inputs.features.clone(), point, outputs, of_classes, jacobian })
     }
 
     /// Explains what the model does with one row, counted from 0. Where the row has a target, the derivatives are those of
@@ -131,8 +135,8 @@ impl Model {
         let mut surprises = Surprises::default();
         let raw = raw(&table, &self.schema, &self.inputs, &mut surprises)?;
         let predicted = self.predict(&table, 1)?;
-        let has_target =
-            table.column(&self.target.name).is_ok() && !self.target.present(&table, &self.schema)?.is_empty();
+        let has_target = self.target.columns.iter().all(|name| table.column(name).is_ok())
+            && !self.target.present(&table, &self.schema)?.is_empty();
         let missing = || {
             let problem = ModelProblem::Part { part: "options", reason: "they name no loss".to_string() };
             FitError::Model { path: "model".into(), problem }
@@ -145,25 +149,20 @@ impl Model {
             |data: Vec<f64>| Array::new(&[1, data.len()], data.clone()).unwrap_or_else(|| Array::vector(data));
         values.extend(raw.rows(0..1).map(|(name, data)| (name, one_row(data))));
         if has_target {
-            let (centre, factor) = self.target_scale;
-            let target = self.targets(&table)?.first().map_or(f64::NAN, |v| (v - centre) / factor);
-            values.push(("target", one_row(vec![target])));
+            let targets = self.targets(&table)?.into_iter().zip(&self.target_scales);
+            let scaled = targets.map(|(value, (centre, factor))| (value - centre) / factor).collect();
+            values.push(("target", one_row(scaled)));
         }
         let known = |name: &str| graph.inputs().chain(graph.parameters()).any(|id| graph.name(id) == name);
         let point: Vec<(&str, &Array)> = values.iter().filter(|(name, _)| known(name)).map(|(n, v)| (*n, v)).collect();
         let classes = self.target.task.classes();
-        let wanted = if has_target {
-            "loss"
-        } else if classes.is_empty() {
-            "prediction"
-        } else {
-            "probabilities"
-        };
+        let wanted = if has_target { "loss" } else { self.target.result() };
         let result = graph.output(wanted).ok_or(backpass::nn::NetworkError::Missing { what: "a result" })?;
         let best = (!classes.is_empty()).then(|| predicted.class(0));
-        let seed = best
-            .filter(|_| !has_target)
-            .map(|best| Array::from_fn(&[1, classes.len()], |i| f64::from(u8::from(i == best))));
+        // Of several numbers the first one: derivatives of unlike quantities have no sum.
+        let width = self.target.width();
+        let one = Array::from_fn(&[1, width], |i| f64::from(u8::from(i == best.unwrap_or(0))));
+        let seed = (!has_target && (best.is_some() || width > 1)).then_some(one);
         let question = Question { result, seed: seed.as_ref(), variables: None };
         let explanation = Explanation::new(&graph, &question, &point)?;
         let (of, prediction) = match best {
@@ -174,7 +173,10 @@ impl Model {
                     format!("{} with probability {probability:.4}", classes[best]),
                 )
             }
-            None => (format!("the prediction of {}", self.target.name), format!("{}", predicted.values[0])),
+            None => (
+                format!("the prediction of {}", self.target.columns[0]),
+                self.target.in_words(&predicted.values, self.target.per_target()),
+            ),
         };
         let of = if has_target { format!("the loss ({})", loss.choice().name) } else { of };
         Ok(Explained { explanation, outputs: self.output_names(), of, prediction, surprises })

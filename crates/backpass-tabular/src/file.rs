@@ -35,7 +35,8 @@ struct Document {
     encoder: String,
     network: String,
     head: String,
-    target_scale: (f64, f64),
+    #[serde(rename = "target_scale", with = "crate::one_or_many")]
+    target_scales: Vec<(f64, f64)>,
     schema: Schema,
     target: Target,
     inputs: Inputs,
@@ -91,7 +92,7 @@ impl Model {
             encoder: self.encoder.to_string(),
             network: self.network.graph.to_string(),
             head: self.head.to_string(),
-            target_scale: self.target_scale,
+            target_scales: self.target_scales.clone(),
             schema: self.schema.clone(),
             target: self.target.clone(),
             inputs: self.inputs.clone(),
@@ -158,7 +159,7 @@ impl Model {
             encoder: graph("encoder", &document.encoder)?,
             head: graph("head", &document.head)?,
             network: Network::from_graph(network, weights),
-            target_scale: document.target_scale,
+            target_scales: document.target_scales,
             schema: document.schema,
             target: document.target,
             inputs: document.inputs,
@@ -173,9 +174,18 @@ impl Model {
     fn check(&self) -> Result<(), String> {
         self.network.check().map_err(|e| e.to_string())?;
         let (numbers, categories) = (self.inputs.numbers.len(), self.inputs.categories.len());
-        let (y, classes) = (self.network.outputs(), self.target.task.classes().len());
-        let result =
-            if classes == 0 { ("prediction", Shape::batch(&[])) } else { ("probabilities", Shape::batch(&[classes])) };
+        let (y, width) = (self.network.outputs(), self.target.width());
+        if self.target.interval.is_some_and(|share| !(share > 0.0 && share < 1.0)) {
+            return Err("the share of the interval is not between 0 and 1".to_string());
+        }
+        if width == 0 || self.target_scales.len() != self.target.columns.len() {
+            return Err("the targets and their scales do not match".to_string());
+        }
+        if self.target.outputs() == 0 || y % self.target.outputs() != 0 {
+            return Err(format!("the network has {y} outputs, the target needs {}", self.target.outputs()));
+        }
+        let single = self.target.is_number() && width == 1;
+        let result = (self.target.result(), Shape::batch(if single { &[] } else { std::slice::from_ref(&width) }));
         let features = ("features", Shape::batch(&[self.inputs.features.len()]));
         let expected = [("numbers", numbers), ("categories", categories)];
         check_graph("encoder", &self.encoder, &expected, features)?;
@@ -192,7 +202,7 @@ impl Model {
                 return Err(format!("the column `{name}` is not a category"));
             }
         }
-        kind(&self.target.name).map(|_| ())
+        self.target.columns.iter().try_for_each(|name| kind(name).map(|_| ()))
     }
 
     /// Writes the model beside `path`, syncs it and renames it, so that no half-written file ever stands there.

@@ -3,33 +3,33 @@
 use backpass::Graph;
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
-use backpass::train::{
-    Dataset, Epoch, Metric as WatchedMetric, Observer, Predictor, StopReason, TrainOptions, TrainReport, Validation,
-    train,
-};
+use backpass::train::{Dataset, Epoch, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
-use serde::Serialize;
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::bag::Bag;
-use crate::calibrate::temperature;
-use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
-use crate::encode::{HeadShape, Inputs, build, features, head, number_column, split_derived};
+use crate::calibrate::{margins, temperature};
+use crate::decisions::{
+    counted, describe_columns, describe_interval, describe_margins, describe_network, describe_rare_levels,
+    describe_target, obstacles,
+};
+use crate::encode::{Inputs, build, features, number_column, split_derived};
 use crate::fit_error::FitError;
-use crate::formula::{Coefficient, Formula, coefficients};
+use crate::formula::{Formula, coefficients};
+use crate::head::{HeadShape, head};
 use crate::held_out::{fold_rows, group_column, split};
 use crate::infer::{InferOptions, KindName, MISSING};
-use crate::metrics::{Better, Metrics, metric_named};
+use crate::metrics::Metrics;
 use crate::model::{Head, Manifest, Model};
 use crate::options::FitOptions;
 use crate::preset::Preset;
 use crate::schema::{Kind, Schema};
 use crate::table::Table;
-use crate::task::{Target, Task, TaskName};
+use crate::task::{Target, TaskName, columns_named};
 use crate::threshold::Threshold;
+use crate::watch::watch;
 
 /// What a training run on a table gave.
 #[derive(Clone, Debug)]
@@ -93,15 +93,22 @@ pub(crate) fn subject<'a>(
     options: &FitOptions,
 ) -> Result<(Schema, Target, Cow<'a, Table>), FitError> {
     options.preset.as_deref().map_or(Ok(()), Preset::check)?;
-    let schema = Schema::infer(table, &infer_options(options)?)?;
-    let mut target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
+    let columns = columns_named(table, &options.target)?;
+    let schema = Schema::infer(table, &infer_options(options, &columns)?)?;
+    let wanted = task_name(options)?;
+    if columns.len() > 1 {
+        options.check_several(&columns, wanted)?;
+    }
+    let mut target = Target::infer_all(table, &schema, &columns, wanted)?;
     // A formula gives one number, so integers that might be classes are taken as quantities.
-    let is_number = matches!(schema.column(&options.target)?.kind, Kind::Number { .. });
+    let is_number = |name: &String| schema.column(name).is_ok_and(|c| matches!(c.kind, Kind::Number { .. }));
+    let is_number = columns.iter().all(is_number);
     if options.formula.is_some() && options.task.is_none() && is_number && target.task.classes().len() > 2 {
-        target = Target::infer(table, &schema, &options.target, Some(TaskName::Regression))?;
+        target = Target::infer_all(table, &schema, &columns, Some(TaskName::Regression))?;
         target.reason = "a formula gives a number".to_string();
     }
     options.positive.as_deref().map_or(Ok(()), |class| target.set_positive(class))?;
+    target.interval = options.interval_share(&target.task)?;
     let present = target.present(table, &schema)?;
     let whole = present.len() == table.rows();
     Ok((schema, target, if whole { Cow::Borrowed(table) } else { Cow::Owned(table.select_rows(&present)) }))
@@ -114,7 +121,8 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let (schema, mut target, table) = subject(table, options)?;
     decisions.push(describe_target(&target));
     if table.rows() < all {
-        decisions.push(format!("left out: {} without a target", counted(all - table.rows(), "row", "rows")));
+        let what = if target.columns.len() == 1 { "a target" } else { "all targets" };
+        decisions.push(format!("left out: {} without {what}", counted(all - table.rows(), "row", "rows")));
     }
     let mut formula = Formula::read(options, &schema)?;
     let complete = formula.as_ref().map(|formula| complete_rows(&table, &schema, &formula.columns)).transpose()?;
@@ -136,10 +144,8 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     }
     let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
     let schema = schema.learn(&table)?;
-    let mut left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let apart = [options.weight.as_deref(), group_column(&early)].into_iter().flatten();
+    let mut left_out: Vec<&str> = target.columns.iter().map(String::as_str).chain(apart).collect();
     if let Some(formula) = &formula {
         options.check_formula()?;
         left_out = schema.columns.iter().map(|c| c.name.as_str()).filter(|c| !formula.reads(c)).collect();
@@ -155,19 +161,26 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let training = resolved.training(&target.task)?;
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();
-    let scales = classes == 0 && !exponential && formula.is_none();
-    let (centre, factor) = if scales { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
+    let numbers: Vec<Vec<f64>> = match classes {
+        0 => target.columns.iter().map(|name| schema.to_numbers(&table, name)).collect::<Result<_, _>>()?,
+        _ => Vec::new(),
+    };
+    let scales: Vec<(f64, f64)> = match &numbers[..] {
+        numbers if classes == 0 && !exponential && formula.is_none() => {
+            numbers.iter().map(|values| target_scale(values)).collect()
+        }
+        _ => vec![(0.0, 1.0); target.columns.len()],
+    };
     let mut shape = match formula {
         Some(_) => None,
-        None => Some(network_shape(&resolved, &inputs, target.task.outputs())?),
+        None => Some(network_shape(&resolved, &inputs, target.outputs())?),
     };
-    let limits = if resolved.clamp == Some(true) && classes == 0 {
-        let values = schema.to_numbers(&table, &target.name)?;
+    let range = |values: &Vec<f64>| {
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        Some((least, values.into_iter().fold(f64::NEG_INFINITY, f64::max)))
-    } else {
-        None
+        (least, values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
     };
+    let clamps = resolved.clamp == Some(true) && classes == 0;
+    let limits = clamps.then(|| numbers.iter().map(range).collect());
     if let Some(threshold) = resolved.threshold()? {
         let text = resolved.threshold.as_deref().unwrap_or_default();
         if classes != 2 {
@@ -182,7 +195,16 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         }
     }
     let members = if formula.is_some() { 1 } else { resolved.ensemble.unwrap_or(1) };
-    let head_shape = HeadShape { members, classes, exponential, scale: (centre, factor), limits, temperature: 1.0 };
+    let head_shape = HeadShape {
+        members,
+        classes,
+        levels: target.per_target(),
+        exponential,
+        scales: scales.clone(),
+        limits,
+        temperature: 1.0,
+        margins: None,
+    };
     let mut model = Model {
         schema,
         target,
@@ -190,7 +212,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         encoder,
         network: Network::from_graph(Graph::new(), Weights::new()),
         head: head(&head_shape)?,
-        target_scale: (centre, factor),
+        target_scales: scales,
         manifest: Manifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
             data: table.name.clone(),
@@ -230,6 +252,11 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
         None => format!("{} rows to train on, none to validate on", table.rows()),
     });
+    decisions.extend(describe_interval(
+        &model.target,
+        &resolved,
+        if bagged { Some(&*table) } else { validation.as_ref() },
+    ));
     let bag = shape.filter(|_| bagged).map(|shape| Bag { shape, folds });
     Ok(Prepared { resolved, decisions, model, head_shape, training, bag, data })
 }
@@ -245,8 +272,9 @@ impl Prepared {
             Data::Single(data) => data.fit(&self, watcher)?,
             Data::Double(data) => data.fit(&self, watcher)?,
         };
-        let Trained { mut model, report, train_metrics, validation_metrics } = trained;
-        let Prepared { resolved, decisions, training, data, .. } = self;
+        let Trained { mut model, report, train_metrics, validation_metrics, decisions: later } = trained;
+        let Prepared { resolved, mut decisions, training, data, .. } = self;
+        decisions.extend(later);
         if let Data::Double(data) = &data
             && resolved.formula.is_some()
             && !matches!(report.stop, StopReason::Diverged(_))
@@ -270,6 +298,8 @@ struct Trained {
     report: TrainReport,
     train_metrics: Metrics,
     validation_metrics: Option<Metrics>,
+    /// What was decided after training.
+    decisions: Vec<String>,
 }
 
 /// The rows that training sees, in the precision of the run.
@@ -301,11 +331,11 @@ impl<D: Real> Split<D> {
 
     /// The numbers of rows trained and validated on.
     fn sizes(&self) -> (usize, usize) {
-        (self.train.targets.len(), self.validation.as_ref().map_or(0, |rows| rows.targets.len()))
+        (self.train.encoded.rows(), self.validation.as_ref().map_or(0, |rows| rows.encoded.rows()))
     }
 
     fn fit(&self, prepared: &Prepared, watcher: Watcher<'_>) -> Result<Trained, FitError> {
-        let (mut model, mut shape) = (prepared.model.clone(), prepared.head_shape);
+        let (mut model, mut shape) = (prepared.model.clone(), prepared.head_shape.clone());
         let mut training = prepared.training.clone();
         training.interrupt.clone_from(&watcher.interrupt);
         training.profile = watcher.profile;
@@ -332,91 +362,34 @@ impl<D: Real> Split<D> {
             });
             (report, judged.transpose()?)
         };
-        let mut validation_metrics = None;
+        let (mut validation_metrics, mut decisions) = (None, Vec::new());
         if let Some((outputs, targets)) = judged {
+            let rows = targets.len() / model.target.columns.len();
+            let values = |shape: &HeadShape| -> Result<Vec<f64>, FitError> {
+                let one = head(&HeadShape { members: prepared.head_shape.members, ..shape.clone() })?;
+                Head::new(&one, &model.target, rows)?.values(&outputs)
+            };
             if prepared.resolved.calibrate == Some(true) {
                 shape.temperature = temperature(&outputs, &targets, shape.classes);
+                if let Some(share) = model.target.interval {
+                    let found = margins(&values(&shape)?, &targets, model.target.columns.len(), share);
+                    decisions.push(describe_margins(&model.target, &found));
+                    shape.margins = Some(found);
+                }
             }
-            let one = head(&HeadShape { members: prepared.head_shape.members, ..shape })?;
-            let values = Head::new(&one, &model.target.task, targets.len())?.values(&outputs)?;
+            let values = values(&shape)?;
             if let Some(threshold) = prepared.resolved.threshold()? {
                 model.target.threshold = Some(threshold.find(&values, &targets));
             }
-            validation_metrics = Some(model.target.metrics(&values, &targets, |_| true)?);
+            validation_metrics = Some(model.target.metrics(&values, &targets, None, |_| true)?);
         }
         model.head = head(&shape)?;
         let train_metrics = model.judge(&self.train.encoded.x, &self.train.targets, threads)?;
-        Ok(Trained { model, report, train_metrics, validation_metrics })
+        Ok(Trained { model, report, train_metrics, validation_metrics, decisions })
     }
 }
 
-/// The summary that programs read: the one document of `train --json`.
-#[derive(Serialize)]
-pub struct Summary<'a> {
-    /// The version of this form.
-    pub schema: &'static str,
-    /// `binary`, `multiclass` or `regression`.
-    pub task: &'static str,
-    /// The number of parameters of the network.
-    pub parameters: usize,
-    /// The fitted numbers of a formula.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub coefficients: &'a [Coefficient],
-    /// Epochs done.
-    pub epochs: usize,
-    /// The epoch whose weights were kept.
-    pub best_epoch: usize,
-    /// Why training stopped, in one word.
-    pub stop_reason: &'static str,
-    /// Why training stopped, with the evidence.
-    pub stop: String,
-    /// Rows trained and validated on.
-    pub rows: SummaryRows,
-    /// Metrics on both.
-    pub metrics: SummaryMetrics<'a>,
-    /// Seconds of training.
-    pub seconds: f64,
-    /// SHA-256 over everything that determines predictions.
-    pub model_hash: String,
-}
-
-/// Rows trained and validated on.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct SummaryRows {
-    pub train: usize,
-    pub validation: usize,
-}
-
-/// Metrics on the training and the validation rows.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct SummaryMetrics<'a> {
-    pub train: &'a Metrics,
-    pub validation: Option<&'a Metrics>,
-}
-
-impl Fitted {
-    /// The summary that programs read.
-    pub fn summary(&self) -> Summary<'_> {
-        Summary {
-            schema: "backpass.train/1",
-            task: self.model.target.task.name(),
-            parameters: self.model.network.parameter_count(),
-            coefficients: &self.model.manifest.coefficients,
-            epochs: self.report.history.len(),
-            best_epoch: self.report.best_epoch,
-            stop_reason: self.report.stop.name(),
-            stop: self.report.stop.to_string(),
-            rows: SummaryRows { train: self.rows.0, validation: self.rows.1 },
-            metrics: SummaryMetrics { train: &self.train_metrics, validation: self.validation_metrics.as_ref() },
-            seconds: self.report.seconds,
-            model_hash: self.model.hash(),
-        }
-    }
-}
-
-fn infer_options(options: &FitOptions) -> Result<InferOptions, FitError> {
+fn infer_options(options: &FitOptions, targets: &[String]) -> Result<InferOptions, FitError> {
     let mut overrides = Vec::new();
     for text in &options.types {
         let wrong = || FitError::choice("--type", text, "COL=KIND with number, category, date, text or ignore");
@@ -433,7 +406,7 @@ fn infer_options(options: &FitOptions) -> Result<InferOptions, FitError> {
     }
     overrides.extend(options.drop.iter().map(|column| (column.clone(), KindName::Ignore)));
     let markers = MISSING.iter().map(ToString::to_string).chain(options.missing.iter().cloned());
-    Ok(InferOptions { missing: markers.collect(), overrides, target: Some(options.target.clone()) })
+    Ok(InferOptions { missing: markers.collect(), overrides, targets: targets.to_vec() })
 }
 
 fn task_name(options: &FitOptions) -> Result<Option<TaskName>, FitError> {
@@ -486,7 +459,7 @@ fn network_shape(options: &FitOptions, inputs: &Inputs, outputs: usize) -> Resul
     })
 }
 
-/// The rows of a table as training sees them, with their targets as the table has them.
+/// The rows of a table as training sees them, with their targets as the table has them, row by row.
 pub(crate) struct Rows<D> {
     pub encoded: Dataset<D>,
     pub targets: Vec<f64>,
@@ -502,16 +475,20 @@ pub(crate) fn rows<D: Real>(
 ) -> Result<Rows<D>, FitError> {
     let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
     let targets = model.targets(table)?;
-    let (centre, factor) = model.target_scale;
-    let y: Vec<D> = targets.iter().map(|v| D::from_f64((v - centre) / factor)).collect();
-    if let Some((row, expected)) = loss.refuses(&y, model.target.task.outputs()) {
-        let (file, place, name) = (table.name.clone(), table.place(row).to_string(), model.target.name.clone());
-        let (value, loss) = (targets[row], loss.choice().name);
+    let width = model.target.columns.len();
+    let scaled = |(at, value): (usize, &f64)| {
+        let (centre, factor) = model.target_scales[at % width];
+        D::from_f64((value - centre) / factor)
+    };
+    let y: Vec<D> = targets.iter().enumerate().map(scaled).collect();
+    if let Some((at, expected)) = loss.refuses(&y, model.target.outputs()) {
+        let (file, place) = (table.name.clone(), table.place(at / width).to_string());
+        let (name, value, loss) = (model.target.columns[at % width].clone(), targets[at], loss.choice().name);
         return Err(FitError::TargetValue { file, place, name, value, loss, expected });
     }
-    let mut encoded = Dataset::new(model.inputs.features.len(), x, 1, y);
+    let mut encoded = Dataset::new(model.inputs.features.len(), x, width, y);
     if options.weight.is_some() || class_weights.is_some() {
-        let mut weights = vec![1.0; targets.len()];
+        let mut weights = vec![1.0; encoded.rows()];
         if let Some(column) = &options.weight {
             table.column(column)?;
             weights = model.schema.to_numbers(table, column)?;
@@ -548,49 +525,4 @@ pub(crate) fn class_weights_of(how: &str, model: &Model, table: &Table) -> Resul
         weights[class] = value.trim().parse().ok().filter(|w: &f64| w.is_finite() && *w >= 0.0).ok_or_else(wrong)?;
     }
     Ok(weights)
-}
-
-/// The metrics to follow on the validation rows: the main one of the task, and the one that decides.
-pub(crate) fn watch<'a, D: Real>(
-    options: &FitOptions,
-    model: &Model,
-    rows: Option<&'a Rows<D>>,
-) -> Result<Validation<'a, D>, FitError> {
-    const CLASSES: &[&str] = &["accuracy", "balanced_accuracy", "log_loss", "roc_auc", "f1", "average_precision"];
-    const NUMBERS: &[&str] = &["rmse", "mae", "r2", "mape"];
-    let watched = options.watch.as_deref().unwrap_or("loss");
-    let (known, expected) = match model.target.task {
-        Task::Binary { .. } => {
-            (CLASSES, "loss, accuracy, balanced_accuracy, log_loss, roc_auc, f1 or average_precision")
-        }
-        Task::Multiclass { .. } => (&CLASSES[..5], "loss, accuracy, balanced_accuracy, log_loss, roc_auc or f1"),
-        Task::Regression => (NUMBERS, "loss, rmse, mae, r2 or mape"),
-    };
-    let position = known.iter().position(|name| *name == watched);
-    if position.is_none() && watched != "loss" {
-        return Err(FitError::choice("--watch", watched, expected));
-    }
-    let Some(rows) = rows else {
-        let expected = "possible without validation rows";
-        return if position.is_some() {
-            Err(FitError::choice("--watch", watched, expected))
-        } else {
-            Ok(Validation::default())
-        };
-    };
-    let mut names = vec![known[0]];
-    names.extend(position.filter(|at| *at > 0).map(|at| known[at]));
-    let metric = |name: &'static str| -> Result<WatchedMetric<'a>, FitError> {
-        let (head, target) = (RefCell::new(model.head_runner(rows.targets.len())?), model.target.clone());
-        let higher = metric_named(name).is_some_and(|m| m.better == Better::Higher);
-        let compute = move |outputs: &[f32]| {
-            let values = head.borrow_mut().values(outputs);
-            let metrics = values.and_then(|values| target.metrics(&values, &rows.targets, |wanted| wanted == name));
-            metrics.ok().and_then(|m| m.get(name)).unwrap_or(f64::NAN)
-        };
-        Ok(WatchedMetric { name: name.to_string(), higher_is_better: higher, compute: Box::new(compute) })
-    };
-    let watch = names.iter().position(|name| *name == watched);
-    let metrics = names.into_iter().map(metric).collect::<Result<_, _>>()?;
-    Ok(Validation { data: Some(&rows.encoded), metrics, watch })
 }

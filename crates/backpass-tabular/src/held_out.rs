@@ -13,7 +13,7 @@ use crate::read::{ReadOptions, read};
 use crate::schema::Schema;
 use crate::split::{Split, Strategy, folds, holdout};
 use crate::table::Table;
-use crate::task::{Target, Task};
+use crate::task::Target;
 
 /// Key of the stream that draws validation rows, apart from those of weights, shuffling and dropout.
 const SPLIT: u64 = 0x5350_4c49;
@@ -98,6 +98,12 @@ impl Model {
         self.manifest.options.bag.filter(|_| !formula).unwrap_or(1)
     }
 
+    /// Whether rows that networks had not learnt from set the bounds of intervals.
+    pub fn has_calibrated_intervals(&self) -> bool {
+        let judged = self.manifest.rows.1 > 0 || self.parts() > 1;
+        judged && self.target.interval.is_some() && self.manifest.options.calibrate == Some(true)
+    }
+
     /// Whether training kept a share of its own table to validate on.
     fn sets_a_share_aside(&self) -> bool {
         let options = &self.manifest.options;
@@ -139,7 +145,7 @@ fn by_strategy<R>(
     let numbers: Vec<u32>;
     let strategy = match (how, group) {
         ("ordered", _) => Strategy::Ordered,
-        ("stratified", _) if matches!(target.task, Task::Regression) => {
+        ("stratified", _) if target.is_number() => {
             let expected = "possible for a number; use random, ordered or group=COL";
             return Err(FitError::choice("--split", how, expected));
         }

@@ -43,8 +43,8 @@ pub struct InferOptions {
     pub missing: Vec<String>,
     /// Columns whose kind is given.
     pub overrides: Vec<(String, KindName)>,
-    /// The column to predict: it is a number or a category even if it looks like an identifier.
-    pub target: Option<String>,
+    /// The columns to predict: they are numbers or categories even if they look like identifiers.
+    pub targets: Vec<String>,
 }
 
 impl Default for InferOptions {
@@ -52,7 +52,7 @@ impl Default for InferOptions {
         InferOptions {
             missing: MISSING.iter().map(|marker| marker.to_string()).collect(),
             overrides: Vec::new(),
-            target: None,
+            targets: Vec::new(),
         }
     }
 }
@@ -71,13 +71,13 @@ pub(crate) fn missing_numbers(markers: &[String]) -> Vec<f64> {
 impl Schema {
     /// Decides what the columns of a table are, looking at every cell.
     pub fn infer(table: &Table, options: &InferOptions) -> Result<Schema> {
-        let named = options.overrides.iter().map(|(name, _)| name).chain(&options.target);
+        let named = options.overrides.iter().map(|(name, _)| name).chain(&options.targets);
         for name in named {
             table.column(name)?;
         }
         let infer = |column: &Column| {
             let request = options.overrides.iter().rev().find(|(name, _)| *name == column.name);
-            let is_target = options.target.as_ref() == Some(&column.name);
+            let is_target = options.targets.contains(&column.name);
             let look = Look { table, column, missing: &options.missing, keep: is_target };
             look.schema(request.map(|(_, kind)| *kind))
         };
@@ -113,7 +113,7 @@ impl Schema {
 
 /// A lone input that counts up, such as the time of a series, is no identifier.
 fn keep_some_input(table: &Table, options: &InferOptions, columns: &mut [ColumnSchema]) {
-    let is_target = |column: &ColumnSchema| options.target.as_ref() == Some(&column.name);
+    let is_target = |column: &ColumnSchema| options.targets.contains(&column.name);
     if columns.iter().any(|column| column.kind.is_input() && !is_target(column)) {
         return;
     }

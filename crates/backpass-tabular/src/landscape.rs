@@ -12,7 +12,6 @@ use crate::fit_error::FitError;
 use crate::model::Model;
 use crate::schema::Kind;
 use crate::table::{Cells, Column, Table};
-use crate::task::Task;
 
 /// What is shown beyond the data, as a share of its range on either side.
 const MARGIN: f64 = 0.08;
@@ -38,6 +37,17 @@ pub enum LandscapeError {
         /// The columns that the model reads.
         found: String,
     },
+    /// A model that gives several numbers for a row.
+    #[error(
+        "the model predicts {numbers}; {what} shows one number\n\
+         help: train a model of one target without --interval"
+    )]
+    Numbers {
+        /// What was to be made.
+        what: &'static str,
+        /// What the model predicts.
+        numbers: String,
+    },
     /// A table without a single point.
     #[error("{file}: no row has a value for `{column}`\nhelp: give a table with values")]
     NoPoints {
@@ -59,6 +69,7 @@ impl Model {
     /// # Errors
     /// When the model does not read exactly two columns of numbers, or the table lacks them or has no row for them.
     pub fn landscape(&self, table: &Table, size: usize, most_neurons: usize) -> Result<Landscape, LandscapeError> {
+        self.single_number("a map")?;
         let [x, y] = self.number_inputs("a map", "two columns, each of them one")?;
         let (across, up) = (self.axis(table, x)?, self.axis(table, y)?);
         let shown = [across.range, up.range];
@@ -83,7 +94,7 @@ impl Model {
         Ok(Landscape {
             inputs: [x.into(), y.into()],
             shown,
-            target: self.target.name.clone(),
+            target: self.target.name(),
             classes: self.target.task.classes().to_vec(),
             predictions: self.columns_predicted(&plane)?.into_iter().map(filled).collect(),
             points: points.map(|((&x, &y), target)| (x, y, target)).collect(),
@@ -98,6 +109,7 @@ impl Model {
     /// # Errors
     /// When the model does not read exactly one column of numbers, or the table lacks it or has no row for it.
     pub fn profile(&self, table: &Table, size: usize) -> Result<Profile, LandscapeError> {
+        self.single_number("a curve")?;
         let [name] = self.number_inputs("a curve", "one column")?;
         let axis = self.axis(table, name)?;
         let line = Grid::from_fn(axis.range, (0.0, 1.0), size.max(2), 2, |_, _| f64::NAN);
@@ -105,11 +117,18 @@ impl Model {
         let predicted = self.columns_predicted(&numbers(vec![(name, x.clone())])?)?;
         Ok(Profile {
             input: name.into(),
-            target: self.target.name.clone(),
+            target: self.target.name(),
             classes: self.target.task.classes().to_vec(),
             predictions: predicted.into_iter().map(|y| x.iter().copied().zip(y).collect()).collect(),
             points: axis.values.into_iter().zip(self.known_targets(table)?).collect(),
         })
+    }
+
+    /// Refuses a model that gives several numbers for a row.
+    fn single_number(&self, what: &'static str) -> Result<(), LandscapeError> {
+        let names = self.target.prediction_names();
+        let several = self.target.is_number() && names.len() > 1;
+        if several { Err(LandscapeError::Numbers { what, numbers: names.join(", ") }) } else { Ok(()) }
     }
 
     /// The names of the input columns, if they are `N` columns of numbers and nothing else.
@@ -145,23 +164,16 @@ impl Model {
 
     /// The index of each row's class, or its number; NaN where the table does not say.
     fn known_targets(&self, table: &Table) -> Result<Vec<f64>, LandscapeError> {
-        if table.column(&self.target.name).is_err() {
+        if self.target.columns.iter().any(|name| table.column(name).is_err()) {
             return Ok(vec![f64::NAN; table.rows()]);
         }
-        Ok(match self.target.task {
-            Task::Regression => self.schema.to_numbers(table, &self.target.name).map_err(FitError::from)?,
-            _ => {
-                let classes = self.target.to_classes(table, &self.schema).map_err(FitError::from)?;
-                classes.into_iter().map(|class| class.map_or(f64::NAN, f64::from)).collect()
-            }
-        })
+        Ok(self.targets(table)?)
     }
 
     /// What is predicted, a column for each class or one.
     fn columns_predicted(&self, table: &Table) -> Result<Vec<Vec<f64>>, FitError> {
         let predictions = self.predict(table, 1)?;
-        let width = predictions.classes.len().max(1);
-        Ok((0..width).map(|k| predictions.values.iter().skip(k).step_by(width).copied().collect()).collect())
+        Ok((0..predictions.names.len()).map(|at| predictions.column(at)).collect())
     }
 
     /// The strongest hidden neurons on the points of a plane, judged by the rows of a table, and the sizes of the layers.

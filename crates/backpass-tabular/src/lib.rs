@@ -4,7 +4,7 @@
 //!
 //! 1. [`read()`] takes CSV, Parquet or IDX, plain or gzipped, and gives a [`Table`] of raw cells.
 //! 2. [`Schema::infer`] decides over the whole table what each column is and says why.
-//! 3. [`Target::infer`] decides what predicting a column means: classes or a number.
+//! 3. [`Target::infer`] decides what predicting a column means: classes or numbers.
 //! 4. [`Schema::to_numbers`], [`Schema::to_levels`] and [`Schema::to_days`] turn cells into
 //!    values, at training time and later on new tables.
 //! 5. [`holdout`] and [`folds`] split rows, [`metrics`] judge predictions, [`write_csv`] writes them.
@@ -39,6 +39,7 @@ mod fit;
 mod fit_error;
 mod formula;
 mod generate;
+mod head;
 mod held_out;
 mod infer;
 mod landscape;
@@ -46,7 +47,9 @@ mod linear_map;
 pub mod metrics;
 mod model;
 mod number;
+mod one_or_many;
 mod options;
+mod outputs;
 mod preset;
 mod read;
 mod resolve;
@@ -54,16 +57,18 @@ mod runner;
 mod schema;
 mod split;
 mod suggest;
+mod summary;
 mod table;
 mod task;
 mod threshold;
 mod tune;
+mod watch;
 mod workers;
 mod write;
 
 pub use assess::{
     Along, AssessOptions, Assessment, Bin, ClassCurves, Classes, Comparison, Contestant, Dependence, Details,
-    Difference, Importance, Interval, Judged, Numbers, WorstRow, compare,
+    Difference, Importance, Interval, Intervals, Judged, Numbers, WorstRow, compare,
 };
 pub use cv::{CrossValidation, Fold, Spread, cross_validate};
 pub use date::DateFormat;
@@ -71,7 +76,7 @@ pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
 pub use explain::{Explained, Sensitivity};
 pub use file::{check_writable, write_file};
-pub use fit::{Fitted, Prepared, Summary, Watcher, fit, prepare};
+pub use fit::{Fitted, Prepared, Watcher, fit, prepare};
 pub use fit_error::{FitError, FitErrorKind, ModelProblem};
 pub use formula::Coefficient;
 pub use generate::{DATA_SETS, DataSet};
@@ -85,6 +90,7 @@ pub use options::FitOptions;
 pub use read::{Format, ReadOptions, STANDARD_INPUT, read, read_from};
 pub use schema::{ColumnSchema, Kind, Level, Schema};
 pub use split::{Split, Strategy, folds, holdout};
+pub use summary::Summary;
 pub use table::{Cells, Column, Table, TextCells};
 pub use task::{Target, Task, TaskName};
 pub use tune::{Search, Space, Trial, TuneError, TuneOptions, tune};

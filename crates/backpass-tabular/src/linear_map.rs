@@ -58,12 +58,7 @@ impl Model {
         let (y, z) = (full.value(output(graph)?), short.value(output(&collapsed)?));
         let matrix = short.value(map.matrix);
         let width = model.network.outputs();
-        let classes = model.target.task.classes();
-        let outputs = match classes {
-            [] => vec![format!("{}, centred and scaled", model.target.name)],
-            [_, second] => vec![format!("logit of {second}")],
-            _ => classes.iter().map(|class| format!("logit of {class}")).collect(),
-        };
+        let outputs = model.target.output_names(|at| format!("{}, centred and scaled", model.target.columns[at]));
         Ok(LinearMap {
             schema: "backpass.collapse/1",
             inputs,

@@ -1,10 +1,15 @@
 //! How good predictions are.
 
+mod numbers;
+
 use std::cell::LazyCell;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{Result, TableError};
+
+pub(crate) use numbers::numbers;
+pub use numbers::{interval, regression};
 
 /// The least probability that the log loss takes, so that one sure mistake is not infinitely bad.
 const LEAST_PROBABILITY: f64 = 1e-15;
@@ -53,30 +58,88 @@ pub const METRICS: &[Metric] = &[
     metric("mae", Better::Lower, "mean absolute error, in units of the target"),
     metric("r2", Better::Higher, "share of the target's variance that is explained"),
     metric("mape", Better::Lower, "mean absolute error as a share of the target, rows with target 0 left out"),
+    metric("coverage", Better::Higher, "share of the targets that lie within their interval"),
+    metric("width", Better::Lower, "mean width of the intervals, in units of the target"),
+    metric(
+        "interval_score",
+        Better::Lower,
+        "width, and a fine for targets outside that grows with their distance; in units of the target",
+    ),
+    metric(
+        "rrmse",
+        Better::Lower,
+        "rmse as a share of what predicting the mean of these rows has; mean over several targets",
+    ),
 ];
+
+impl Metric {
+    /// Whether it says by itself which of two models is better. Coverage is bought with width, and the other way round.
+    pub fn decides(&self) -> bool {
+        !["coverage", "width"].contains(&self.name)
+    }
+}
 
 /// What is known of the metric of that name.
 pub fn metric_named(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name)
 }
 
-/// Metrics in the order of [`METRICS`]; NaN where one is not defined.
+/// Metrics; NaN where one is not defined.
 ///
-/// Serialised as an object of numbers, null where not defined, with `confusion` and `notes` if any.
+/// Serialised as an object of numbers, null where not defined, with `targets`, `confusion` and `notes` if any.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// Names and values.
     pub values: Vec<(&'static str, f64)>,
+    /// Of several targets, the metrics of each.
+    pub targets: Vec<(String, Vec<(&'static str, f64)>)>,
     /// The weight of the rows of every actual class (outer) predicted as every class (inner).
     pub confusion: Option<Vec<Vec<f64>>>,
     /// What to know about the values.
     pub notes: Vec<String>,
 }
 
+/// One number of [`Metrics`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure<'a> {
+    /// The target, where there are several and this is of one of them.
+    pub target: Option<&'a str>,
+    /// The metric.
+    pub name: &'static str,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Figure<'_> {
+    /// `rmse`, or `rmse of height`.
+    pub fn title(&self) -> String {
+        title(self.name, self.target)
+    }
+}
+
+/// What a metric is called, perhaps of one of several targets.
+pub fn title(name: &str, target: Option<&str>) -> String {
+    target.map_or(name.to_string(), |target| format!("{name} of {target}"))
+}
+
 impl Metrics {
-    /// The value of a metric.
+    /// The value of a metric, of several targets the one for all of them.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// The value of a metric, perhaps of one of several targets.
+    pub fn value_of(&self, name: &str, target: Option<&str>) -> Option<f64> {
+        self.figures().find(|figure| figure.name == name && figure.target == target).map(|figure| figure.value)
+    }
+
+    /// All numbers, those of each target after those for all of them.
+    pub fn figures(&self) -> impl Iterator<Item = Figure<'_>> {
+        fn of<'a>(target: Option<&'a str>, values: &[(&'static str, f64)]) -> impl Iterator<Item = Figure<'a>> {
+            values.iter().map(move |&(name, value)| Figure { target, name, value })
+        }
+        let targets = self.targets.iter().flat_map(|(target, values)| of(Some(target), values));
+        of(None, &self.values).chain(targets)
     }
 }
 
@@ -86,6 +149,9 @@ impl Serialize for Metrics {
         for (name, value) in &self.values {
             map.serialize_entry(name, &value.is_finite().then_some(value))?;
         }
+        if !self.targets.is_empty() {
+            map.serialize_entry("targets", &Targets(&self.targets))?;
+        }
         if let Some(confusion) = &self.confusion {
             map.serialize_entry("confusion", confusion)?;
         }
@@ -93,6 +159,17 @@ impl Serialize for Metrics {
             map.serialize_entry("notes", &self.notes)?;
         }
         map.end()
+    }
+}
+
+/// An object with the metrics of each target.
+struct Targets<'a>(&'a [(String, Vec<(&'static str, f64)>)]);
+
+impl Serialize for Targets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0.iter().map(|(target, values)| (target, Metrics { values: values.clone(), ..Metrics::default() })),
+        )
     }
 }
 
@@ -174,39 +251,7 @@ pub(crate) fn classification_of(
         values.iter_mut().for_each(|(_, value)| *value = f64::NAN);
         notes.push("some predictions are not finite numbers, so nothing is judged".into());
     }
-    Ok(Metrics { values, confusion: Some(confusion), notes })
-}
-
-/// Judges predicted numbers.
-pub fn regression(predicted: &[f64], targets: &[f64], weights: Option<&[f64]>) -> Result<Metrics> {
-    let rows = targets.len();
-    check("predictions", predicted.len(), rows)?;
-    check("weights", weights.map_or(rows, <[f64]>::len), rows)?;
-    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    let weighted = |value: &dyn Fn(usize) -> f64| {
-        let sum: f64 = (0..rows).map(|row| weight(row) * value(row)).sum();
-        sum / (0..rows).map(weight).sum::<f64>()
-    };
-    let error = |row: usize| predicted[row] - targets[row];
-    let squared = weighted(&|row| error(row).powi(2));
-    let centre = weighted(&|row| targets[row]);
-    let variance = weighted(&|row| (targets[row] - centre).powi(2));
-    let nonzero = (0..rows).filter(|&row| targets[row] != 0.0);
-    let (share, total) = nonzero.clone().fold((0.0, 0.0), |(share, total), row| {
-        (share + weight(row) * (error(row) / targets[row]).abs(), total + weight(row))
-    });
-    let zero = rows - nonzero.count();
-    let notes = (zero > 0).then(|| format!("mape leaves out {zero} of {rows} rows, whose target is 0"));
-    Ok(Metrics {
-        values: vec![
-            ("rmse", squared.sqrt()),
-            ("mae", weighted(&|row| error(row).abs())),
-            ("r2", if variance > 0.0 { 1.0 - squared / variance } else { f64::NAN }),
-            ("mape", share / total),
-        ],
-        confusion: None,
-        notes: notes.into_iter().collect(),
-    })
+    Ok(Metrics { values, confusion: Some(confusion), notes, ..Metrics::default() })
 }
 
 fn check(what: &'static str, found: usize, expected: usize) -> Result<()> {

@@ -12,6 +12,7 @@ use crate::fit_error::FitError;
 use crate::formula::Coefficient;
 use crate::metrics::{self, Metrics, decide};
 use crate::options::FitOptions;
+use crate::outputs::column;
 use crate::runner::Runner;
 use crate::schema::Schema;
 use crate::table::Table;
@@ -32,8 +33,8 @@ pub struct Model {
     pub network: Network,
     /// From `y` to `probabilities` or `prediction`.
     pub head: Graph,
-    /// Centre and factor that bring the network's output to the target's units.
-    pub target_scale: (f64, f64),
+    /// Centre and factor that bring the network's outputs to the units of each target.
+    pub target_scales: Vec<(f64, f64)>,
     /// How it came about.
     pub manifest: Manifest,
     /// Its training, epoch by epoch, without times.
@@ -67,10 +68,13 @@ pub struct Manifest {
 /// Predictions for the rows of a table.
 #[derive(Clone, Debug)]
 pub struct Predictions {
-    /// For classes: probabilities row by row, as many as there are classes. For a number: the numbers.
+    /// For classes: probabilities row by row, as many as there are classes. For numbers: row by row what
+    /// [`Predictions::names`] says.
     pub values: Vec<f64>,
-    /// The classes; none for a number.
+    /// The classes; none for numbers.
     pub classes: Vec<String>,
+    /// What the values of a row are called: the classes, or each target, followed by its bounds where there are any.
+    pub names: Vec<String>,
     /// The probability from which the second of two classes is predicted, if not the more probable one is.
     pub threshold: Option<f64>,
     /// Cells that training did not know.
@@ -80,7 +84,12 @@ pub struct Predictions {
 impl Predictions {
     /// The number of rows.
     pub fn rows(&self) -> usize {
-        self.values.len() / self.classes.len().max(1)
+        self.values.len() / self.names.len().max(1)
+    }
+
+    /// The values of all rows under one of the names, given by its place.
+    pub fn column(&self, at: usize) -> Vec<f64> {
+        column(&self.values, at, self.names.len())
     }
 
     /// The class of a row: the most probable one, the first of equals, or what the threshold says.
@@ -102,19 +111,19 @@ impl Task {
 }
 
 impl Target {
-    /// Metrics of probabilities or predictions, at least those that are wanted.
+    /// Metrics of probabilities or predictions, at least those that are wanted, of rows that count as their weights say.
     pub(crate) fn metrics(
         &self,
         values: &[f64],
         targets: &[f64],
+        weights: Option<&[f64]>,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Metrics, FitError> {
-        let classes = self.task.classes().len();
-        Ok(if classes == 0 {
-            metrics::regression(values, targets, None)?
+        Ok(if self.is_number() {
+            metrics::numbers(self, values, targets, weights)?
         } else {
             let targets: Vec<u32> = targets.iter().map(|&class| class as u32).collect();
-            metrics::classification_of(values, classes, &targets, None, self.threshold, wanted)?
+            metrics::classification_of(values, self.width(), &targets, weights, self.threshold, wanted)?
         })
     }
 }
@@ -128,10 +137,9 @@ pub(crate) struct Head {
 
 impl Head {
     /// Compiles `graph` for `rows` rows at a time.
-    pub fn new(graph: &Graph, task: &Task, rows: usize) -> Result<Self, FitError> {
-        let output = if task.classes().is_empty() { "prediction" } else { "probabilities" };
+    pub fn new(graph: &Graph, target: &Target, rows: usize) -> Result<Self, FitError> {
         let y = graph.inputs().next().map_or(1, |y| graph.shape(y).extent().fixed);
-        Ok(Head { runner: Runner::new(graph, CHUNK.min(rows.max(1)))?, width: y, output })
+        Ok(Head { runner: Runner::new(graph, CHUNK.min(rows.max(1)))?, width: y, output: target.result() })
     }
 
     /// From network outputs to probabilities or predictions.
@@ -180,8 +188,8 @@ impl Model {
         let mut outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
         self.keep_one(&mut outputs, members);
         let values = self.head_values(&outputs)?;
-        let Target { task, threshold, .. } = &self.target;
-        Ok(Predictions { values, classes: task.classes().to_vec(), threshold: *threshold, surprises })
+        let (classes, names) = (self.target.task.classes().to_vec(), self.target.prediction_names());
+        Ok(Predictions { values, classes, names, threshold: self.target.threshold, surprises })
     }
 
     /// Metrics on the rows of a table that have a target, with the number of those rows and what was surprising.
@@ -192,7 +200,7 @@ impl Model {
             return Err(FitError::TooFewRows { file: table.name.clone(), rows: 0 });
         }
         let predictions = self.predict(rows, threads)?;
-        let metrics = self.target.metrics(&predictions.values, &self.targets(rows)?, |_| true)?;
+        let metrics = self.target.metrics(&predictions.values, &self.targets(rows)?, None, |_| true)?;
         Ok((metrics, rows.rows(), predictions.surprises))
     }
 
@@ -223,20 +231,14 @@ impl Model {
         digest.finish()
     }
 
-    /// The targets of a table: class numbers, or numbers.
+    /// The targets of a table, row by row: class numbers, or numbers.
     pub(crate) fn targets(&self, table: &Table) -> Result<Vec<f64>, FitError> {
-        Ok(match self.target.task {
-            Task::Regression => self.schema.to_numbers(table, &self.target.name)?,
-            _ => {
-                let classes = self.target.to_classes(table, &self.schema)?;
-                classes.into_iter().map(|c| f64::from(c.unwrap_or(0))).collect()
-            }
-        })
+        Ok(self.target.values(table, &self.schema)?)
     }
 
     /// What turns network outputs into probabilities or predictions, `rows` rows at a time.
     pub(crate) fn head_runner(&self, rows: usize) -> Result<Head, FitError> {
-        Head::new(&self.head, &self.target.task, rows)
+        Head::new(&self.head, &self.target, rows)
     }
 
     /// From network outputs to probabilities or predictions.
@@ -247,6 +249,6 @@ impl Model {
     /// Metrics on encoded rows.
     pub(crate) fn judge<D: Real>(&self, x: &[D], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
         let outputs = Predictor::<D>::new(&self.network, threads)?.predict(x);
-        self.target.metrics(&self.head_values(&outputs)?, targets, |_| true)
+        self.target.metrics(&self.head_values(&outputs)?, targets, None, |_| true)
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encode::Levels;
 use crate::fit_error::FitError;
-use crate::task::Task;
+use crate::task::{Task, TaskName};
 use crate::threshold::Threshold;
 
 /// How to train on a table. Whatever is `None` or empty is chosen from the data; [`crate::Fitted::resolved`] tells how.
@@ -20,7 +20,7 @@ use crate::threshold::Threshold;
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct FitOptions {
-    /// The column to predict
+    /// The column to predict, or several columns of numbers, separated by commas
     #[cfg_attr(feature = "clap", arg(long, value_name = "COL", default_value = "", hide_default_value = true))]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -150,7 +150,7 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clamp: Option<bool>,
 
-    /// Whether probabilities are calibrated on the validation rows: true or false
+    /// Whether probabilities and intervals are calibrated on the validation rows: true or false
     #[cfg_attr(feature = "clap", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", help_heading = "Validation"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrate: Option<bool>,
@@ -175,6 +175,11 @@ pub struct FitOptions {
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout_schedule: Option<String>,
+
+    /// The share of the rows whose target is to lie between two bounds, such as 0.9, which are predicted beside the number
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SHARE", help_heading = "Training"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<f64>,
 
     /// What is minimised
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Training"))]
@@ -327,7 +332,7 @@ impl FitOptions {
             task, positive, threshold, scaling, max_levels, embed_categories, validation, split, watch, hidden, activation, init, dropout, loss, optimizer,
             learning_rate, schedule, warm_up, batch_size, epochs, patience, min_improvement, time_budget, stop_at, l1,
             l2, weight_decay, clip_norm, clip_value, label_smoothing, class_weight, weight, seed, precision, formula,
-            preset, parametric, ensemble, embedding, front_scale, parametrisation, bag, clamp, calibrate, dropout_schedule, decay_schedule;
+            preset, parametric, ensemble, embedding, front_scale, parametrisation, bag, clamp, calibrate, interval, dropout_schedule, decay_schedule;
             target, types, drop, inputs, missing, start
         );
         self
@@ -430,6 +435,39 @@ impl FitOptions {
         Ok(Schedule::parse(text.unwrap_or("constant"))?)
     }
 
+    /// Refuses what means a single target where several columns are given.
+    pub(crate) fn check_several(&self, columns: &[String], wanted: Option<TaskName>) -> Result<(), FitError> {
+        if wanted == Some(TaskName::Classification) {
+            return Err(FitError::choice(
+                "--task",
+                "classification",
+                "possible for several targets, which are numbers",
+            ));
+        }
+        if let Some(formula) = &self.formula {
+            return Err(FitError::choice("--formula", formula, "possible for several targets, as it gives one number"));
+        }
+        // The bounds of one target must not bear the name of another.
+        let twin =
+            |bound: &str| columns.iter().map(|name| format!("{name}{bound}")).find(|name| columns.contains(name));
+        match twin("_low").or(twin("_high")).filter(|_| self.interval.is_some()) {
+            Some(name) => Err(FitError::choice("--target", &name, "possible: a bound is to be called so")),
+            None => Ok(()),
+        }
+    }
+
+    /// The share that intervals are to hold, if there are to be any.
+    pub(crate) fn interval_share(&self, task: &Task) -> Result<Option<f64>, FitError> {
+        let Some(share) = self.interval else { return Ok(None) };
+        let wrong = |expected| Err(FitError::choice("--interval", &share.to_string(), expected));
+        match task {
+            _ if !(share > 0.0 && share < 1.0) => wrong("a share between 0 and 1, such as 0.9"),
+            Task::Regression if self.formula.is_some() => wrong("possible with --formula, which gives one number"),
+            Task::Regression => Ok(Some(share)),
+            _ => wrong("possible for classes, whose probabilities say how sure the model is"),
+        }
+    }
+
     /// Refuses what shapes a network where a formula stands in its place.
     pub(crate) fn check_formula(&self) -> Result<(), FitError> {
         let number = |value: Option<f64>| value.map(|v| v.to_string());
@@ -450,6 +488,7 @@ impl FitOptions {
 
     /// The options of training; every field has been resolved.
     pub(crate) fn training(&self, task: &Task) -> Result<TrainOptions, FitError> {
+        let share = self.interval_share(task)?;
         let mut loss = Loss::parse(self.loss.as_deref().unwrap_or_default())?;
         let (wanted, expected) = match task {
             Task::Binary { .. } => {
@@ -464,6 +503,14 @@ impl FitOptions {
         };
         if loss.targets() != wanted {
             return Err(FitError::choice("--loss", loss.choice().name, expected));
+        }
+        let of_interval = if let Loss::Interval(interval) = &loss { Some(interval.share) } else { None };
+        if of_interval != share {
+            let expected = match share {
+                Some(_) => "possible with --interval, which has a loss of its own; leave it out",
+                None => "possible without --interval; give the share there, as in --interval 0.9",
+            };
+            return Err(FitError::choice("--loss", self.loss.as_deref().unwrap_or_default(), expected));
         }
         if let Some(share) = self.label_smoothing {
             if matches!(task, Task::Regression) && share != 0.0 {

@@ -32,6 +32,10 @@ impl FitOptions {
             Task::Multiclass { .. } => "softmax_cross_entropy",
             Task::Regression => "squared",
         };
+        let loss = match (task, self.interval) {
+            (Task::Regression, Some(share)) => &format!("interval(share={share})"),
+            _ => loss,
+        };
         if self.formula.is_some() {
             return self.clone().or(self.formula_defaults(task, loss)).consistent(self);
         }
@@ -67,6 +71,7 @@ impl FitOptions {
                 Task::Binary { .. } if !small => Some(0.0),
                 _ => Some(0.05),
             },
+            calibrate: self.interval.map(|_| true),
             seed: Some(0),
             precision: text("f32"),
             ..FitOptions::default()

@@ -29,7 +29,7 @@ pub enum Task {
         /// The classes, in numeric or else in text order.
         classes: Vec<String>,
     },
-    /// A number.
+    /// Numbers, at least one.
     Regression,
 }
 
@@ -39,14 +39,6 @@ impl Task {
         match self {
             Task::Binary { classes } | Task::Multiclass { classes } => classes,
             Task::Regression => &[],
-        }
-    }
-
-    /// The outputs of a network: a logit for each class, one for two classes, or one number.
-    pub fn outputs(&self) -> usize {
-        match self {
-            Task::Multiclass { classes } => classes.len(),
-            _ => 1,
         }
     }
 }
@@ -61,11 +53,12 @@ pub enum TaskName {
     Regression,
 }
 
-/// The column to predict and what predicting it means.
+/// The column to predict, or several, and what predicting means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
-    /// The name of the column.
-    pub name: String,
+    /// The names of the columns: one of classes, or at least one of numbers.
+    #[serde(rename = "name", with = "crate::one_or_many")]
+    pub columns: Vec<String>,
     /// What is predicted.
     #[serde(flatten)]
     pub task: Task,
@@ -74,11 +67,32 @@ pub struct Target {
     /// The probability from which the second of two classes is predicted; by default the more probable class is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// The share of the rows whose number is to lie between two bounds, which are predicted beside the median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<f64>,
 }
 
 impl Target {
+    /// Decides what predicting several columns means: each is a number. For a single one as [`Target::infer`].
+    pub fn infer_all(table: &Table, schema: &Schema, names: &[String], wanted: Option<TaskName>) -> Result<Target> {
+        if let [name] = names {
+            return Target::infer(table, schema, name, wanted);
+        }
+        for name in names {
+            match schema.column(name)?.kind {
+                Kind::Number { .. } => _ = number_task(table, schema, name, Some(TaskName::Regression))?,
+                Kind::Constant => return Err(constant(table, schema, name)),
+                ref kind => {
+                    return Err(TableError::TargetOfSeveral { column: name.clone(), kind: kind.describe() });
+                }
+            }
+        }
+        let reason = "several targets are predicted as numbers".to_string();
+        Ok(Target { columns: names.to_vec(), task: Task::Regression, reason, threshold: None, interval: None })
+    }
+
     /// Decides what predicting the column means. The schema is best inferred with
-    /// [`InferOptions::target`](crate::InferOptions::target) set to the same column.
+    /// [`InferOptions::targets`](crate::InferOptions::targets) set to the same column.
     pub fn infer(table: &Table, schema: &Schema, name: &str, wanted: Option<TaskName>) -> Result<Target> {
         table.column(name)?;
         let column = schema.column(name)?;
@@ -97,56 +111,70 @@ impl Target {
                 return Err(TableError::TargetKind { column: name.into(), kind: kind.describe() });
             }
         };
-        Ok(Target { name: name.into(), task, reason, threshold: None })
+        Ok(Target { columns: vec![name.into()], task, reason, threshold: None, interval: None })
     }
 
     /// Makes `class` the second of two classes, which thresholds, f1 and the like speak of.
     pub fn set_positive(&mut self, class: &str) -> Result<()> {
+        let column = self.name();
         match &mut self.task {
             Task::Binary { classes } if classes.iter().any(|known| known == class) => {
                 classes.sort_by_key(|known| known == class);
                 Ok(())
             }
-            task => Err(TableError::NoSuchClass {
-                column: self.name.clone(),
-                class: class.to_string(),
-                classes: task.classes().join(", "),
-            }),
+            task => {
+                Err(TableError::NoSuchClass { column, class: class.to_string(), classes: task.classes().join(", ") })
+            }
         }
     }
 
     /// The class of every row, `None` where the target is missing. Only for classification.
     pub fn to_classes(&self, table: &Table, schema: &Schema) -> Result<Vec<Option<u32>>> {
         let classes = self.task.classes();
-        let levels = schema.to_levels(table, &self.name, classes)?;
+        let name = self.name();
+        let levels = schema.to_levels(table, &name, classes)?;
         let class = |(row, level): (usize, Level)| match level {
             Level::Known(class) => Ok(Some(class)),
             Level::Missing => Ok(None),
             Level::Unseen => Err(TableError::UnknownClass {
                 file: table.name.clone(),
                 place: table.place(row),
-                column: self.name.clone(),
-                value: table.column(&self.name)?.cells.text(row).into_owned(),
+                column: name.clone(),
+                value: table.column(&name)?.cells.text(row).into_owned(),
                 classes: classes.len(),
             }),
         };
         levels.into_iter().enumerate().map(class).collect()
     }
 
-    /// The rows that have a target; the others teach nothing and judge nothing.
+    /// The rows that have every target; the others teach nothing and judge nothing.
     pub fn present(&self, table: &Table, schema: &Schema) -> Result<Vec<u32>> {
-        let rows = 0..;
-        Ok(match self.task {
-            Task::Regression => {
-                let numbers = schema.to_numbers(table, &self.name)?;
-                rows.zip(numbers).filter(|(_, number)| !number.is_nan()).map(|(row, _)| row).collect()
-            }
-            _ => {
-                let classes = self.to_classes(table, schema)?;
-                rows.zip(classes).filter(|(_, class)| class.is_some()).map(|(row, _)| row).collect()
-            }
-        })
+        let values = self.values(table, schema)?;
+        let rows = (0..).zip(values.chunks(self.columns.len().max(1)));
+        Ok(rows.filter(|(_, row)| !row.iter().any(|value| value.is_nan())).map(|(row, _)| row).collect())
     }
+}
+
+/// The columns of a table that a text names: one, or several separated by commas. A column whose name holds a comma is one.
+pub(crate) fn columns_named(table: &Table, text: &str) -> Result<Vec<String>> {
+    if !text.contains(',') || table.column(text).is_ok() {
+        table.column(text)?;
+        return Ok(vec![text.to_string()]);
+    }
+    let parts: Vec<&str> = text.split(',').collect();
+    let (mut names, mut rest) = (Vec::new(), &parts[..]);
+    while !rest.is_empty() {
+        let joined = |count: usize| rest[..count].join(",").trim().to_string();
+        let count = (1..=rest.len()).rev().find(|&count| table.column(&joined(count)).is_ok()).unwrap_or(1);
+        let name = joined(count);
+        table.column(&name)?;
+        if names.contains(&name) {
+            return Err(TableError::TargetTwice { column: name });
+        }
+        names.push(name);
+        rest = &rest[count..];
+    }
+    Ok(names)
 }
 
 /// Decides for a column of numbers whether they are classes.

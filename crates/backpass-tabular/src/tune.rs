@@ -22,7 +22,7 @@ use crate::fit_error::FitError;
 use crate::metrics::{Better, METRICS, metric_named};
 use crate::options::FitOptions;
 use crate::table::Table;
-use crate::task::Task;
+use crate::task::{Target, Task};
 use crate::workers::in_parallel;
 use journal::{Header, Journal, fingerprint};
 
@@ -126,7 +126,7 @@ pub fn tune(
     // What a trial sets does not choose its preset: it would choose other validation rows with it.
     let given = &FitOptions { preset: resolved.preset.clone(), ..given.clone() };
     let (_, target, _) = subject(table, given)?;
-    let metric = metric(how.metric.as_deref(), &target.task)?;
+    let metric = metric(how.metric.as_deref(), &target)?;
     if matches!(resolved.validation.as_deref(), Some("none" | "0")) && resolved.bag.unwrap_or(1) < 2 {
         return Err(
             FitError::choice("--validation", "none", "possible in a search, which judges validation rows").into()
@@ -178,13 +178,19 @@ fn order(a: &Trial, b: &Trial, metric: &str) -> Ordering {
     loss(a).total_cmp(&loss(b)).then(a.trial.cmp(&b.trial))
 }
 
-fn metric(wanted: Option<&str>, task: &Task) -> Result<&'static str, TuneError> {
-    let regression = matches!(task, Task::Regression);
-    let Some(wanted) = wanted else { return Ok(if regression { "rmse" } else { "log_loss" }) };
-    let numbers = METRICS.iter().position(|metric| metric.name == "rmse").unwrap_or(METRICS.len());
-    let (classes, numbers) = METRICS.split_at(numbers);
-    let known = if regression { numbers } else { classes }.iter().map(|metric| metric.name);
-    let known: Vec<&str> = known.filter(|name| *name != "average_precision" || task.classes().len() == 2).collect();
+/// The metric to search by: log loss for classes; for numbers the main one, or of intervals the score of them, where it
+/// is told of all targets.
+fn metric(wanted: Option<&str>, target: &Target) -> Result<&'static str, TuneError> {
+    let classes = METRICS.iter().map(|metric| metric.name).take_while(|name| *name != "rmse");
+    let known: Vec<&str> = match target.is_number() {
+        true => target.number_metrics().to_vec(),
+        false => classes.filter(|name| *name != "average_precision" || target.width() == 2).collect(),
+    };
+    let Some(wanted) = wanted else {
+        let first = known.first().copied().unwrap_or_default();
+        let best = if target.is_number() { "interval_score" } else { "log_loss" };
+        return Ok(known.into_iter().find(|name| *name == best).unwrap_or(first));
+    };
     known.iter().copied().find(|name| *name == wanted).ok_or_else(|| {
         let help = match closest(wanted, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -339,10 +345,22 @@ mod tests {
 
     #[test]
     fn the_metric_suits_the_target() {
-        assert_eq!(metric(None, &Task::Regression).unwrap(), "rmse");
-        let error = metric(Some("accuracy"), &Task::Regression).unwrap_err().to_string();
+        let target = |columns: &[&str], interval| Target {
+            columns: columns.iter().map(ToString::to_string).collect(),
+            task: Task::Regression,
+            reason: String::new(),
+            threshold: None,
+            interval,
+        };
+        let one = target(&["y"], None);
+        assert_eq!(metric(None, &one).unwrap(), "rmse");
+        assert_eq!(metric(None, &target(&["y"], Some(0.9))).unwrap(), "interval_score");
+        assert_eq!(metric(None, &target(&["y", "z"], Some(0.9))).unwrap(), "rrmse");
+        let classes = Target { task: Task::Binary { classes: vec!["a".into(), "b".into()] }, ..one.clone() };
+        assert_eq!(metric(None, &classes).unwrap(), "log_loss");
+        let error = metric(Some("accuracy"), &one).unwrap_err().to_string();
         assert!(error.contains("use rmse, mae, r2, mape"), "{error}");
-        let error = metric(Some("rsme"), &Task::Regression).unwrap_err().to_string();
+        let error = metric(Some("rsme"), &one).unwrap_err().to_string();
         assert!(error.contains("did you mean `rmse`?"), "{error}");
     }
 }

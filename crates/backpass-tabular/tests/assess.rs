@@ -140,7 +140,8 @@ fn an_assessment_of_a_number() {
     let rows: Vec<u32> = (100..400).collect();
     let found = fitted.model.assess(&table, &rows, &OPTIONS).unwrap();
     assert_eq!(found.rows, 300);
-    let Details::Numbers(numbers) = &found.details else { panic!("there are numbers") };
+    let Details::Numbers(all) = &found.details else { panic!("there are numbers") };
+    let [numbers] = &all[..] else { panic!("there is one target") };
     assert_eq!(numbers.points.len(), 300);
     assert_eq!(numbers.points[0].0.to_string(), table.column("y").unwrap().cells.text(100));
     let mean = numbers.points.iter().map(|(truth, predicted)| predicted - truth).sum::<f64>() / 300.0;

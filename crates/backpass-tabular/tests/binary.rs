@@ -35,7 +35,7 @@ fn parquet_equals_csv() {
         let Some(csv) = shared_table(&format!("{csv}.csv")) else {
             return;
         };
-        let options = InferOptions { target: Some(target.into()), ..InferOptions::default() };
+        let options = InferOptions { targets: vec![target.into()], ..InferOptions::default() };
         let [from_parquet, from_csv] = [&parquet, &csv].map(|table| Schema::infer(table, &options).unwrap());
         assert_eq!(
             Target::infer(&parquet, &from_parquet, target, None).unwrap(),

@@ -185,7 +185,7 @@ fn validation_rows_teach_nothing() {
     let wild = model(&csv(&format!("{text}1000,z,99.5\n,,1e6\n")).unwrap(), &scaled);
     assert_eq!(tame.encoder.to_string(), wild.encoder.to_string());
     assert_eq!(tame.inputs, wild.inputs);
-    assert_eq!(tame.target_scale, wild.target_scale);
+    assert_eq!(tame.target_scales, wild.target_scales);
     let Kind::Category { levels } = &wild.schema.column("c").unwrap().kind else { panic!("no category") };
     assert_eq!(levels, &["a", "b"]);
 }

@@ -36,7 +36,7 @@ fn column(cells: &[&str]) -> (backpass_tabular::Table, Schema) {
 fn options(overrides: &[(&str, KindName)], target: Option<&str>) -> InferOptions {
     InferOptions {
         overrides: overrides.iter().map(|(name, kind)| (name.to_string(), *kind)).collect(),
-        target: target.map(String::from),
+        targets: target.map(String::from).into_iter().collect(),
         ..InferOptions::default()
     }
 }

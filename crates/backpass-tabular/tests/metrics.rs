@@ -1,6 +1,6 @@
 //! Metrics against values worked out by hand and against brute force.
 
-use backpass_tabular::metrics::{METRICS, Metrics, classification, metric_named, regression};
+use backpass_tabular::metrics::{METRICS, Metrics, classification, interval, metric_named, regression};
 use proptest::prelude::*;
 
 /// The probabilities of both classes from those of the second.
@@ -94,11 +94,28 @@ fn wrong_lengths_are_refused() {
     assert!(regression(&[1.0], &[], None).is_err());
 }
 
+/// Widths 2, 2, 4 and weights 1, 2, 1; the second target lies 3 below, the third on its bound.
+#[test]
+fn intervals_with_weights() {
+    let (low, high) = ([0.0, 1.0, -2.0], [2.0, 3.0, 2.0]);
+    let judged = |weights| interval((&low, &high), &[1.5, -2.0, 2.0], weights, 0.8).unwrap();
+    assert_near(
+        &judged(None),
+        &[("coverage", 2.0 / 3.0), ("width", 8.0 / 3.0), ("interval_score", (8.0 + 30.0) / 3.0)],
+    );
+    let weights: &[f64] = &[1.0, 2.0, 1.0];
+    assert_near(&judged(Some(weights)), &[("coverage", 0.5), ("width", 2.5), ("interval_score", (10.0 + 60.0) / 4.0)]);
+    assert!(interval((&low, &high[..2]), &[1.5, -2.0, 2.0], None, 0.8).is_err());
+}
+
 #[test]
 fn every_metric_is_described_once_and_in_order() {
     let mut names: Vec<&str> = Vec::new();
     names.extend(classification(&both(&[0.1]), 2, &[0], None).unwrap().values.iter().map(|v| v.0));
     names.extend(regression(&[], &[], None).unwrap().values.iter().map(|v| v.0));
+    names.extend(interval((&[], &[]), &[], None, 0.9).unwrap().values.iter().map(|v| v.0));
+    // Of several targets alone.
+    names.push("rrmse");
     assert_eq!(names, METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>());
     assert!(metric_named("rmse").is_some() && metric_named("loss").is_none());
 }

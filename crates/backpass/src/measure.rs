@@ -125,7 +125,7 @@ pub fn training_step(
     rows: usize,
     threads: usize,
 ) -> Result<Work, TrainError> {
-    let targets = if options.loss.wants_classes() { 1 } else { network.outputs() };
+    let targets = options.loss.target_width(network.outputs());
     let graph = step_graph(network, targets, options)?;
     let mut work = Work::new(network, &graph, rows, threads)?;
     let mut random = Stream::new(1, 0);

@@ -17,7 +17,7 @@ const SHARES: [[f64; 3]; 4] = [[1.0, 0.0, 0.25], [0.0, 1.0, 1.0], [0.5, 0.0, 0.0
 const COUNTS: [[f64; 3]; 4] = [[0.0, 2.0, 7.0], [3.0, 1.0, 0.0], [0.0, 1.0, 4.0], [12.0, 0.0, 1.0]];
 const CLASSES: [f64; 4] = [2.0, 0.0, 1.0, 1.0];
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 13] = [
     "squared",
     "absolute",
     "huber",
@@ -25,6 +25,8 @@ const ALL: [&str; 11] = [
     "poisson",
     "quantile",
     "quantile(level=0.9)",
+    "interval",
+    "interval(share=0.5)",
     "binary_cross_entropy",
     "binary_cross_entropy(smoothing=0.2)",
     "softmax_cross_entropy",
@@ -39,7 +41,7 @@ fn parse(text: &str) -> Loss {
 fn graph(loss: &Loss, outputs: usize) -> Graph {
     let builder = Builder::new();
     let o = builder.input("o", Shape::batch(&[outputs]));
-    let t = builder.input("t", Shape::batch(&[if loss.wants_classes() { 1 } else { outputs }]));
+    let t = builder.input("t", Shape::batch(&[loss.target_width(outputs)]));
     let rows = loss.rows(o, t);
     builder.output("rows", rows);
     builder.output("loss", rows.mean(0));
@@ -55,6 +57,7 @@ fn targets(loss: &Loss) -> Array {
         Loss::SoftmaxCrossEntropy(_) => Array::new(&[4, 1], CLASSES.to_vec()).unwrap(),
         Loss::BinaryCrossEntropy(_) => matrix(&SHARES),
         Loss::Poisson(_) => matrix(&COUNTS),
+        Loss::Interval(_) => Array::new(&[4, 1], NUMBERS.map(|row| row[0]).to_vec()).unwrap(),
         _ => matrix(&NUMBERS),
     }
 }
@@ -63,6 +66,10 @@ fn values(loss: &Loss, o: &Array, t: &Array) -> Vec<f64> {
     let graph = graph(loss, o.shape()[1]);
     let trace = interpret(&graph, &[("o", o), ("t", t)]).unwrap();
     trace.value(graph.output("rows").unwrap()).data().to_vec()
+}
+
+fn pinball(level: f64, o: f64, t: f64) -> f64 {
+    if t >= o { level * (t - o) } else { (1.0 - level) * (o - t) }
 }
 
 /// The mean over the outputs of `each(o, t)`, for every row.
@@ -97,12 +104,29 @@ fn regression_losses_follow_their_formulas() {
         expect(&format!("huber(delta={delta})"), &by_hand(&NUMBERS, huber));
     }
     for level in [0.5, 0.9] {
-        let pinball = |o: f64, t: f64| if t >= o { level * (t - o) } else { (1.0 - level) * (o - t) };
-        expect(&format!("quantile(level={level})"), &by_hand(&NUMBERS, pinball));
+        expect(&format!("quantile(level={level})"), &by_hand(&NUMBERS, |o, t| pinball(level, o, t)));
     }
+    let levels = [0.25, 0.5, 0.75];
+    let of_row = |(o, t): (&[f64; 3], &[f64; 3])| (0..3).map(|k| pinball(levels[k], o[k], t[0])).sum::<f64>() / 3.0;
+    expect("interval(share=0.5)", &OUTPUTS.iter().zip(&NUMBERS).map(of_row).collect::<Vec<f64>>());
     expect("poisson", &by_hand(&COUNTS, |o, t| o.exp() - t * o));
     assert_eq!(parse("huber"), parse("huber(delta=1)"));
     assert_eq!(parse("quantile"), parse("quantile(level=0.5)"));
+}
+
+/// Lower bounds of both targets, medians of both, upper bounds of both.
+#[test]
+fn an_interval_has_three_outputs_for_each_target() {
+    let loss = parse("interval(share=0.8)");
+    assert_eq!((loss.target_width(6), parse("squared").target_width(6)), (2, 6));
+    let o = Array::new(&[1, 6], vec![0.3, -1.2, 2.5, 1.7, 0.6, -0.4]).unwrap();
+    let t = Array::new(&[1, 2], vec![0.9, -1.0]).unwrap();
+    let of = |target: usize| {
+        let levels = [0.1, 0.5, 0.9].into_iter().enumerate();
+        levels.map(|(k, level)| pinball(level, o.data()[2 * k + target], t.data()[target])).sum::<f64>()
+    };
+    let found = values(&loss, &o, &t)[0];
+    assert!((found - (of(0) + of(1)) / 6.0).abs() < 1e-12, "{found}");
 }
 
 #[test]
@@ -216,7 +240,7 @@ fn losses_read_back_what_they_print() {
         let loss = parse(text);
         assert_eq!(Loss::parse(&loss.to_string()), Ok(loss));
     }
-    assert_eq!(Loss::all().len(), 7);
+    assert_eq!(Loss::all().len(), 8);
     assert_eq!(parse("Softmax-cross-entropy".to_lowercase().as_str()).choice().name, "softmax_cross_entropy");
 }
 
@@ -224,7 +248,7 @@ fn losses_read_back_what_they_print() {
 fn targets_out_of_range_are_found() {
     let refuses = |text: &str, targets: &[f32]| parse(text).refuses(targets, 3);
     let finite = Some((1, "a finite number"));
-    for text in ["squared", "absolute", "huber", "quantile"] {
+    for text in ["squared", "absolute", "huber", "quantile", "interval"] {
         assert_eq!(refuses(text, &[0.0, -5.0, 1e30]), None);
         assert_eq!(refuses(text, &[0.0, f32::NAN]), finite);
         assert_eq!(refuses(text, &[0.0, f32::INFINITY]), finite);
@@ -249,6 +273,7 @@ fn parameters_out_of_range_are_refused() {
     let message = |text: &str| parse(text).check().unwrap_err().to_string();
     assert_eq!(message("huber(delta=0)"), "loss `huber`: delta=0 must be greater than 0");
     assert_eq!(message("quantile(level=1)"), "loss `quantile`: level=1 must be between 0 and 1");
+    assert_eq!(message("interval(share=1)"), "loss `interval`: share=1 must be between 0 and 1");
     let smoothing = "smoothing=1 must be at least 0 and less than 1";
     assert_eq!(message("binary_cross_entropy(smoothing=1)"), format!("loss `binary_cross_entropy`: {smoothing}"));
     assert_eq!(message("softmax_cross_entropy(smoothing=1)"), format!("loss `softmax_cross_entropy`: {smoothing}"));

@@ -1,7 +1,7 @@
 //! The charts of a report.
 
 use backpass_draw::plot::{Axis, Chart, Series, Shape, Training, learning_curves};
-use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Model, Numbers, Target};
+use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Intervals, Model, Numbers, Target};
 
 use crate::output::number;
 
@@ -127,35 +127,69 @@ pub fn numbers(found: &Numbers, target: &str, rows: usize) -> Vec<Chart> {
     vec![against, residuals, histogram]
 }
 
-/// The mean prediction along each column of numbers.
-pub fn dependence(model: &Model, assessment: &Assessment) -> Vec<Chart> {
-    assessment.dependence.iter().filter_map(|dependence| along(model, dependence)).collect()
+/// Rows in the order of their prediction with their intervals and what is true.
+pub fn intervals(found: &Intervals, target: &str, rows: usize) -> Chart {
+    let target = clipped(target);
+    let ranked = || found.rows.iter().enumerate().map(|(rank, row)| ((rank + 1) as f64, *row));
+    let truth = |inside: bool| -> Vec<(f64, f64)> {
+        let holds = move |[_, low, high, truth]: [f64; 4]| (low <= truth && truth <= high) == inside;
+        ranked().filter(|(_, row)| holds(*row)).map(|(rank, row)| (rank, row[3])).collect()
+    };
+    let edges: Vec<(f64, f64, f64)> = ranked().map(|(rank, row)| (rank, row[1], row[2])).collect();
+    let predicted: Vec<(f64, f64)> = ranked().map(|(rank, row)| (rank, row[0])).collect();
+    let mut chart =
+        Chart::new("Intervals and truth", Axis::whole("rows in the order of their prediction"), Axis::linear(target))
+            .with(Series::band("interval", edges).coloured(0))
+            .with(Series::curve("predicted", predicted).coloured(0))
+            .with(Series::points("true, inside", truth(true)).in_ink())
+            .with(Series::points("true, outside", truth(false)).coloured(1));
+    let drawn = found.rows.len();
+    if drawn < rows {
+        chart.subtitle = format!("{drawn} of {rows} rows, drawn by chance.");
+    }
+    chart
 }
 
-fn along(model: &Model, dependence: &Dependence) -> Option<Chart> {
-    let Along::Numbers(points) = &dependence.along else { return None };
+/// The mean prediction along each column of numbers; of several targets a chart for each.
+pub fn dependence(model: &Model, assessment: &Assessment) -> Vec<Chart> {
+    let most = (assessment.dependence.len() / model.target.columns.len()).max(2);
+    assessment.dependence.iter().take(most).flat_map(|dependence| along(model, dependence)).collect()
+}
+
+fn along(model: &Model, dependence: &Dependence) -> Vec<Chart> {
+    let Along::Numbers(points) = &dependence.along else { return Vec::new() };
     let is_date =
         model.schema.column(&dependence.column).is_ok_and(|c| matches!(c.kind, backpass_tabular::Kind::Date { .. }));
     let unit = if is_date { " (days since 1 January 1970)" } else { "" };
     let column = clipped(&dependence.column);
-    let chart = Chart::new(column.clone(), Axis::linear(column + unit), Axis::linear(mean_of(model)));
     let names = model.target.task.classes();
-    let lines = varying(dependence).into_iter().enumerate().map(|(colour, series)| {
-        let name = if names.len() > 2 { names[series].as_str() } else { "" };
-        let points: Vec<(f64, f64)> = points.iter().copied().zip(dependence.means[series].iter().copied()).collect();
-        let series = if points.len() < FEW { Series::line(name, points) } else { Series::curve(name, points) };
-        series.coloured(colour)
+    let line = |name: &str, at: usize| {
+        let points: Vec<(f64, f64)> = points.iter().copied().zip(dependence.means[at].iter().copied()).collect();
+        if points.len() < FEW { Series::line(name, points) } else { Series::curve(name, points) }
+    };
+    let chart = |label: String| Chart::new(column.clone(), Axis::linear(column.clone() + unit), Axis::linear(label));
+    if names.is_empty() {
+        let of = |(at, target): (usize, &String)| chart(mean_of_number(target)).with(line("", at).coloured(0));
+        return model.target.columns.iter().enumerate().map(of).collect();
+    }
+    let lines = varying(dependence).into_iter().enumerate().map(|(colour, at)| {
+        let name = if names.len() > 2 { names[at].as_str() } else { "" };
+        line(name, at).coloured(colour)
     });
-    Some(lines.fold(chart, Chart::with))
+    vec![lines.fold(chart(mean_of(model)), Chart::with)]
 }
 
 /// What the numbers of a dependence are.
 pub fn mean_of(model: &Model) -> String {
     match model.target.task.classes() {
-        [] => format!("mean predicted {}", clipped(&model.target.name)),
+        [] => mean_of_number(&model.target.name()),
         [_, second] => format!("mean probability of {}", clipped(second)),
         _ => "mean probability".to_string(),
     }
+}
+
+fn mean_of_number(target: &str) -> String {
+    format!("mean predicted {}", clipped(target))
 }
 
 /// The series of a dependence that vary most, as many as have a colour, in their order.

@@ -23,7 +23,7 @@ const SIZE: (u32, u32) = (380, 300);
 pub fn page(report: &Report<'_>, assessment: &Assessment, findings: Option<&[Finding]>) -> Result<String, Failure> {
     let data = Path::new(&report.model.manifest.data);
     let data = data.file_name().map_or(report.model.manifest.data.as_str().into(), |name| name.to_string_lossy());
-    let title = format!("{} from {data}", report.model.target.name);
+    let title = format!("{} from {data}", report.model.target.name());
     let sections = sections::all(report, assessment, findings)?;
     let page = html! {
         (DOCTYPE)

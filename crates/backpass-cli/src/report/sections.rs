@@ -6,7 +6,7 @@ use backpass_draw::svg::{SvgOptions, svg};
 use backpass_draw::{Theme, number};
 use backpass_tabular::doctor::Finding;
 use backpass_tabular::metrics::metric_named;
-use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Judged, Model, Numbers, Target};
+use backpass_tabular::{Along, Assessment, Classes, Dependence, Details, Intervals, Judged, Model, Numbers, Target};
 use maud::{Markup, PreEscaped, html};
 
 use super::page::{bar, charts, percent, set, table};
@@ -59,10 +59,17 @@ pub fn summary(report: &Report<'_>, assessment: &Assessment) -> Markup {
     html! {
         p.lead {
             @match classes.len() {
-                0 => { "A model that predicts the number " strong { (model.target.name) } },
-                n => { "A model that tells the " (n) " classes of " strong { (model.target.name) } " apart" },
+                0 => {
+                    "A model that predicts "
+                    @if model.target.columns.len() == 1 { "the number " } @else { "the numbers " }
+                    strong { (model.target.name()) }
+                    @if let Some(share) = model.target.interval {
+                        ", with intervals that are to hold " (percent(share)) " of the rows"
+                    }
+                },
+                n => { "A model that tells the " (n) " classes of " strong { (model.target.name()) } " apart" },
             }
-            @if let Some(Judged { name, value, interval }) = first {
+            @if let Some(Judged { name, value, interval, .. }) = first {
                 ": " (name) " " strong { (set(*value)) }
                 @if let Some(i) = interval.filter(|i| i.low < i.high) {
                     ", 95 % interval from " (set(i.low)) " to " (set(i.high))
@@ -76,12 +83,12 @@ pub fn summary(report: &Report<'_>, assessment: &Assessment) -> Markup {
 }
 
 fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failure> {
-    let (model, rows) = (report.model, assessment.rows);
+    let model = report.model;
     let bound = |bound: Option<f64>| bound.map_or("not defined".to_string(), set);
     let of = |judged: &Judged| {
         let meaning = metric_named(judged.name).map_or("", |metric| metric.summary);
         let (low, high) = (judged.interval.map(|i| i.low), judged.interval.map(|i| i.high));
-        [judged.name.to_string(), set(judged.value), bound(low), bound(high), meaning.to_string()]
+        [judged.title(), set(judged.value), bound(low), bound(high), meaning.to_string()]
     };
     let left_out =
         (assessment.left_out > 0).then(|| format!("rows without a target that are left out: {}", assessment.left_out));
@@ -89,7 +96,10 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
         assessment.surprises.notes().into_iter().chain(assessment.notes.clone()).chain(left_out).collect();
     let details = match &assessment.details {
         Details::Classes(found) => of_classes(found, &model.target)?,
-        Details::Numbers(found) => of_numbers(found, &model.target.name, rows)?,
+        Details::Numbers(found) => {
+            let each = found.iter().map(|found| of_numbers(found, model, assessment)).collect::<Result<Vec<_>, _>>()?;
+            html! { @for each in &each { (each) } }
+        }
     };
     Ok(html! {
         div.wide {
@@ -172,15 +182,46 @@ fn confusion(found: &Classes, names: &[String]) -> Markup {
     }
 }
 
-fn of_numbers(found: &Numbers, target: &str, rows: usize) -> Result<Markup, Failure> {
+fn of_numbers(found: &Numbers, model: &Model, assessment: &Assessment) -> Result<Markup, Failure> {
     let [half, ninety, almost] = found.absolute.map(set);
+    let name = &found.target;
+    let of = if model.target.columns.len() == 1 { String::new() } else { format!(" of {name}") };
     Ok(html! {
-        h3 { "Errors" }
+        h3 { "Errors" (of) }
         p {
             "Half of the predictions are at most " strong { (half) } " off, 90 % at most " (ninety) ", 99 % at most "
             (almost) ". The mean of prediction less truth is " (set(found.bias)) "."
         }
-        (charts(&charts::numbers(found, target, rows))?)
+        (charts(&charts::numbers(found, name, assessment.rows))?)
+        @if let Some(intervals) = &found.intervals {
+            h3 { "Intervals" (of) }
+            (of_intervals(intervals, model, name, assessment)?)
+        }
+    })
+}
+
+fn of_intervals(found: &Intervals, model: &Model, name: &str, assessment: &Assessment) -> Result<Markup, Failure> {
+    let target = (model.target.columns.len() > 1).then_some(name);
+    let of = |metric: &str| {
+        let known = assessment.metrics.iter().find(|m| m.name == metric && m.target.as_deref() == target);
+        known.map_or(f64::NAN, |judged| judged.value)
+    };
+    let (below, above) = found.outside;
+    Ok(html! {
+        p {
+            "They are to hold " (percent(found.share)) " of the rows and hold " strong { (percent(of("coverage"))) } "; "
+            (below) " rows lie below theirs, " (above) " above. Their mean width is " (set(of("width"))) "."
+        }
+        p.quiet {
+            @if model.has_calibrated_intervals() {
+                "They were calibrated on the rows that training held out, and on these rows the share holds for that "
+                "reason alone; rows that training never had are the test. "
+            } @else {
+                "They are not calibrated. "
+            }
+            "The share is one of all rows: some kinds of rows may be held more often than others."
+        }
+        (charts(&[charts::intervals(found, name, assessment.rows)])?)
     })
 }
 
@@ -233,6 +274,7 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
     let Along::Levels(levels) = &dependence.along else { return None };
     let classes = model.target.task.classes();
     let shown = charts::varying(dependence);
+    let names = if classes.is_empty() { &model.target.columns } else { classes };
     let finite = dependence.means.iter().flatten().filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
     // Bars of probabilities begin at 0; those of numbers a little below the least, since 0 may be far away.
@@ -246,7 +288,7 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
                     thead {
                         tr {
                             th { (dependence.column) }
-                            @for &class in &shown { th.number scope="col" { (classes[class]) } }
+                            @for &series in &shown { th.number scope="col" { (names[series]) } }
                         }
                     }
                 }
@@ -266,7 +308,11 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
 
 fn worst(model: &Model, assessment: &Assessment) -> Markup {
     let is_number = model.target.task.classes().is_empty();
-    let wrong = if is_number { "prediction less truth" } else { "probability of the actual class" };
+    let wrong = match model.target.columns.len() {
+        _ if !is_number => "probability of the actual class",
+        1 => "prediction less truth",
+        _ => "error in standard deviations",
+    };
     let heads = ["row", "actual", "predicted", wrong].into_iter().chain(assessment.shown.iter().map(String::as_str));
     let heads: Vec<&str> = heads.collect();
     let rows = assessment.worst.iter().map(|row| {

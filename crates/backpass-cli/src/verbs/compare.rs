@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use backpass_tabular::{Comparison, Contestant, Difference, Interval, Model, compare};
+use backpass_tabular::metrics::title;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -44,7 +45,7 @@ Examples:
 struct Document<'a> {
     schema: &'static str,
     task: &'static str,
-    target: &'a str,
+    target: String,
     judged_by: &'a str,
     caution: Option<&'static str>,
     #[serde(flatten)]
@@ -64,7 +65,7 @@ impl Compare {
         let options = options(first, self.threads.count(), rows.unseen);
         let comparison = compare(&models, &table, &rows.numbers, &options).map_err(Failure::of_table)?;
         if self.json {
-            let (task, target) = (first.target.task.name(), first.target.name.as_str());
+            let (task, target) = (first.target.task.name(), first.target.name());
             let (judged_by, caution) = (rows.are.as_str(), rows.caution);
             let schema = "backpass.compare/1";
             return output::json(&Document { schema, task, target, judged_by, caution, comparison: &comparison });
@@ -87,7 +88,7 @@ fn text(comparison: &Comparison) -> String {
     let Comparison { models, differences, resamples, .. } = comparison;
     let metric = |at: usize| {
         let of = |model: &Contestant| number(model.metrics[at].value);
-        row(models[0].metrics[at].name, models.iter().map(of))
+        row(&models[0].metrics[at].title(), models.iter().map(of))
     };
     let mut table = vec![row("", models.iter().map(|model| &model.name))];
     table.extend((0..models[0].metrics.len()).map(metric));
@@ -111,5 +112,5 @@ fn difference(of: &Difference) -> Vec<String> {
         Some(false) => "worse",
         None => "not clear",
     };
-    row(of.metric, [number(of.value), bound(|i| i.low), bound(|i| i.high), verdict.to_string()])
+    row(&title(of.metric, of.target.as_deref()), [number(of.value), bound(|i| i.low), bound(|i| i.high), verdict.to_string()])
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backpass_tabular::{CrossValidation, FitOptions, Fold, cross_validate};
+use backpass_tabular::{CrossValidation, FitOptions, Fold, Spread, cross_validate, metrics};
 
 use crate::config::Config;
 use crate::exit::Failure;
@@ -78,20 +78,29 @@ struct Document<'a> {
     result: &'a CrossValidation,
 }
 
-/// A line for each fold, then the mean with its standard error.
+/// A line for each fold, then the mean with its standard error; of several targets, each metric's means after that.
 fn text(result: &CrossValidation, repeated: bool) -> String {
-    let names = result.metrics.iter().map(|spread| spread.metric.to_string());
+    let (of_all, of_each): (Vec<&Spread>, Vec<&Spread>) = result.metrics.iter().partition(|s| s.target.is_none());
+    let names = of_all.iter().map(|spread| spread.metric.to_string());
     let mut rows = vec![row("left out", std::iter::once("rows".to_string()).chain(names))];
     for fold in &result.folds {
-        let values = result.metrics.iter().map(|spread| fold.metrics.get(spread.metric).map_or(String::new(), number));
+        let values = of_all.iter().map(|spread| fold.metrics.get(spread.metric).map_or(String::new(), number));
         rows.push(row(&title(fold, repeated), std::iter::once(fold.judged.to_string()).chain(values)));
     }
-    let summary = |name, value: &dyn Fn(&backpass_tabular::Spread) -> String| {
-        row(name, std::iter::once(String::new()).chain(result.metrics.iter().map(value)))
+    let error = |spread: &Spread| significant(spread.standard_error, 2);
+    let summary = |name, value: &dyn Fn(&Spread) -> String| {
+        row(name, std::iter::once(String::new()).chain(of_all.iter().map(|spread| value(spread))))
     };
     rows.push(summary("mean", &|spread| number(spread.mean)));
-    rows.push(summary("standard error", &|spread| significant(spread.standard_error, 2)));
-    output::columns(&rows, 1)
+    rows.push(summary("standard error", &error));
+    let mut text = output::columns(&rows, 1);
+    if !of_each.is_empty() {
+        let name = |spread: &Spread| metrics::title(spread.metric, spread.target.as_deref());
+        let of = |spread: &&Spread| row(&name(spread), [number(spread.mean), error(spread)]);
+        let rows: Vec<_> = std::iter::once(row("", ["mean", "standard error"])).chain(of_each.iter().map(of)).collect();
+        text += &format!("\n{}", output::columns(&rows, 1));
+    }
+    text
 }
 
 fn title(fold: &Fold, repeated: bool) -> String {

@@ -143,7 +143,7 @@ impl Doctor {
             return Err(Failure::new(Exit::Data, format!("{message}\n{help}")));
         }
         let findings = examine_model(&table, &model).map_err(Failure::of_table)?;
-        Ok((table, model.target.name.clone(), findings, Some(model)))
+        Ok((table, model.target.name(), findings, Some(model)))
     }
 
     /// Tries the cures, each once.

@@ -52,7 +52,9 @@ const MOST_SHOWN_CLASSES: usize = 20;
 struct Document<'a> {
     schema: &'static str,
     task: &'static str,
-    target: &'a str,
+    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<f64>,
     classes: &'a [String],
     rows: usize,
     metrics: &'a Metrics,
@@ -75,7 +77,8 @@ impl Evaluate {
             output::json(&Document {
                 schema: "backpass.evaluate/1",
                 task: model.target.task.name(),
-                target: &model.target.name,
+                target: model.target.name(),
+                interval: model.target.interval,
                 classes,
                 rows,
                 metrics: &metrics,

@@ -44,7 +44,9 @@ Examples:
 struct Document<'a> {
     schema: &'static str,
     task: &'static str,
-    target: &'a str,
+    target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<f64>,
     classes: &'a [String],
     columns: Vec<Column<'a>>,
     features: &'a [String],
@@ -71,7 +73,8 @@ impl Inspect {
         let document = Document {
             schema: "backpass.inspect/1",
             task: model.target.task.name(),
-            target: &model.target.name,
+            target: model.target.name(),
+            interval: model.target.interval,
             classes: model.target.task.classes(),
             columns: columns(&model),
             features: &model.inputs.features,

@@ -9,7 +9,7 @@ use crate::output::{self, Talk};
 use crate::reading::Reading;
 use crate::threads::Threads;
 
-/// Predict the target of new rows, as CSV in the order of the rows
+/// Predict the target of new rows, or several with their intervals, as CSV in the order of the rows
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Predict {
@@ -61,16 +61,18 @@ impl Predict {
     }
 
     fn columns(&self, predictions: &Predictions) -> Result<Table, TableError> {
-        let Predictions { values, classes, .. } = predictions;
+        let Predictions { classes, names, .. } = predictions;
         let column = |name: String, cells| Column { name, cells };
+        let number = |(at, name): (usize, &String)| column(name.clone(), Cells::Number(predictions.column(at)));
         if classes.is_empty() {
-            return Table::new("predictions", vec![column("prediction".into(), Cells::Number(values.clone()))]);
+            // Several numbers are told apart by their names.
+            let names = if names.len() == 1 { &["prediction".to_string()][..] } else { names };
+            return Table::new("predictions", names.iter().enumerate().map(number).collect());
         }
         let names = (0..predictions.rows()).map(|row| &classes[predictions.class(row)]);
         let mut columns = vec![column("prediction".into(), Cells::Text(names.collect()))];
         for (index, class) in classes.iter().enumerate().filter(|_| self.probabilities) {
-            let of_class = values.iter().skip(index).step_by(classes.len()).copied();
-            columns.push(column(format!("p({class})"), Cells::Number(of_class.collect())));
+            columns.push(number((index, &format!("p({class})"))));
         }
         Table::new("predictions", columns)
     }

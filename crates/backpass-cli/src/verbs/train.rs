@@ -84,6 +84,7 @@ Examples:
   backpass train penguins.csv --target species -o penguins.backpass
   backpass train penguins.csv --target species -o penguins.backpass --report report.html
   backpass train houses.parquet --target price --hidden 64,64 --epochs 200 -o houses.backpass
+  backpass train penguins.csv --target body_mass_g,flipper_length_mm --interval 0.9 -o sizes.backpass
   backpass train data.csv --target y --type zip=category --drop id --validation test.csv
   backpass train decay.csv --target y --formula 'a*exp(-b*t) + c' --start b=0.1
   backpass train data.csv --target y --print-config > run.toml
@@ -197,11 +198,14 @@ impl Train {
                 progress.epoch(epoch);
             }
         };
+        let told = prepared.decisions.len();
         let (threads, interrupt) = (self.threads.count(), Some(Arc::clone(&signals.stop)));
         let watcher = Watcher { threads, interrupt, profile: self.profile, observe: &mut observe };
         let fitted = prepared.train(watcher);
         progress.finish();
-        Ok((fitted?, events))
+        let fitted = fitted?;
+        fitted.decisions[told..].iter().for_each(|decision| talk.say(format!("  {decision}")));
+        Ok((fitted, events))
     }
 
     /// Writes the report on the rows that training held out, or else on what there is.

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::outcome::{Outcome, judged};
 use super::{AssessOptions, Interval, Judged};
 use crate::fit_error::FitError;
-use crate::metrics::{Better, metric_named};
+use crate::metrics::{Better, Metric, metric_named};
 use crate::model::Model;
 use crate::table::Table;
+use crate::task::Target;
 
 /// Several models on the same rows.
 #[derive(Clone, Debug, Serialize)]
@@ -41,11 +42,14 @@ pub struct Difference {
     pub model: String,
     /// The metric.
     pub metric: &'static str,
+    /// The target, where there are several and it is of one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The difference on all rows.
     pub value: f64,
     /// Where 95 % of the differences on resampled rows lie; none where they are not defined.
     pub interval: Option<Interval>,
-    /// Whether the model is better than the first: none if the interval holds 0.
+    /// Whether the model is better than the first: none if the interval holds 0, or the metric does not decide alone.
     pub better: Option<bool>,
 }
 
@@ -65,7 +69,7 @@ pub fn compare(
     for (name, model) in others {
         let (a, b) = (&first.target, &model.target);
         let reason = match () {
-            () if a.name != b.name => format!("they predict `{}` and `{}`", a.name, b.name),
+            () if a.columns != b.columns => format!("they predict `{}` and `{}`", a.name(), b.name()),
             () if a.task != b.task => format!("their tasks are {} and {}", a.task.name(), b.task.name()),
             () => continue,
         };
@@ -73,10 +77,16 @@ pub fn compare(
     }
     let (rows, _) = first.with_target(table, rows)?;
     let mut judges = Vec::with_capacity(models.len());
+    // Intervals are beside each other only where all models give those of one share.
+    let interval =
+        first.target.interval.filter(|_| others.iter().all(|(_, m)| m.target.interval == first.target.interval));
     for (_, model) in models {
         let jury = model.jury(table, &rows, options)?;
         let predictions = model.predict_by(&jury.table, jury.members.as_deref(), options.threads)?;
-        let outcome = Outcome::new(&model.target, predictions.values, model.targets(&jury.table)?);
+        let target = Target { interval, ..model.target.clone() };
+        let each = if interval.is_none() { model.target.per_target() } else { 1 };
+        let values = predictions.values.into_iter().step_by(each).collect();
+        let outcome = Outcome::new(&target, values, model.targets(&jury.table)?);
         // The same seed draws the same rows for every model.
         let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
         judges.push((metrics, resampled));
@@ -90,15 +100,18 @@ pub fn compare(
     let (base, base_resampled) = &judges[0];
     let mut differences = Vec::new();
     for ((name, _), (metrics, resampled)) in models.iter().zip(&judges).skip(1) {
-        for (at, (metric, value)) in metrics.values.iter().enumerate() {
+        for (at, (figure, base)) in metrics.figures().zip(base.figures()).enumerate() {
             let paired = resampled.iter().zip(base_resampled);
             let interval = Interval::of(paired.filter_map(|(a, b)| Some(a.get(at)? - b.get(at)?)));
-            let higher = metric_named(metric).is_some_and(|m| m.better == Better::Higher);
-            let clear = interval.filter(|i| i.low > 0.0 || i.high < 0.0);
+            let metric = metric_named(figure.name);
+            let higher = metric.is_some_and(|m| m.better == Better::Higher);
+            let decides = metric.is_some_and(Metric::decides);
+            let clear = interval.filter(|i| decides && (i.low > 0.0 || i.high < 0.0));
             differences.push(Difference {
                 model: name.clone(),
-                metric,
-                value: value - base.values[at].1,
+                metric: figure.name,
+                target: figure.target.map(str::to_string),
+                value: figure.value - base.value,
                 interval,
                 better: clear.map(|i| (i.low > 0.0) == higher),
             });

@@ -9,6 +9,7 @@ use crate::encode::{CHUNK, CategoryInput, Inputs, Raw, quantile};
 use crate::fit_error::FitError;
 use crate::model::{Head, Model};
 use crate::runner::Runner;
+use crate::task::Target;
 
 /// Key of the streams that permute columns.
 const PERMUTE: u64 = 0x5045_524d;
@@ -37,8 +38,8 @@ pub struct Dependence {
     pub column: String,
     /// The values tried.
     pub along: Along,
-    /// The mean predictions at these values: for a number and for two classes one series, that of the second class; else
-    /// one for each class.
+    /// The mean predictions at these values: for numbers one series for each target, without its bounds; for two classes
+    /// that of the second; else one for each class.
     pub means: Vec<Vec<f64>>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn predict<D: Real>(
 ) -> Result<Box<Predict<'_>>, FitError> {
     let mut encoder = Runner::new(&model.encoder, CHUNK.min(rows.max(1)))?;
     let mut network = Predictor::<D>::new(&model.network, threads)?;
-    let mut head = Head::new(&model.head, &model.target.task, rows)?;
+    let mut head = Head::new(&model.head, &model.target, rows)?;
     Ok(Box::new(move |raw: &Raw, rows: usize| {
         let mut x: Vec<D> = Vec::with_capacity(rows * model.inputs.features.len());
         for start in (0..rows).step_by(encoder.max_rows()) {
@@ -122,12 +123,12 @@ impl Probe<'_> {
         Ok(all)
     }
 
-    /// Partial dependence (Friedman 2001) on a column, for a task with so many classes.
-    pub fn dependence(&mut self, name: &str, classes: usize) -> Result<Option<Dependence>, FitError> {
+    /// Partial dependence (Friedman 2001) of what is said of a target on a column.
+    pub fn dependence(&mut self, name: &str, target: &Target) -> Result<Option<Dependence>, FitError> {
         let Some(column) = (0..self.columns()).find(|&column| self.name(column) == name) else { return Ok(None) };
         let (values, along) = self.values(column);
-        let width = classes.max(1);
-        let shown = if classes == 2 { 1..2 } else { 0..width };
+        let (width, each) = (target.width(), target.per_target());
+        let shown = (usize::from(width == 2 && !target.is_number())..width).step_by(each);
         let mut means = vec![Vec::with_capacity(values.len()); shown.len()];
         for value in values {
             let predicted = self.predicted_with(column, vec![value; self.rows])?;
@@ -203,6 +204,7 @@ fn spread(cells: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Task;
 
     /// y = 3a + 0·b + 5 for the second level of c, which has the levels u and v and rarer ones.
     fn probe(inputs: &Inputs) -> Probe<'_> {
@@ -225,6 +227,11 @@ mod tests {
         let levels = vec!["u".to_string(), "v".to_string()];
         let category = CategoryInput { name: "c".into(), levels, other: true, missing: false, embedded: false };
         Inputs { numbers: vec!["a".into(), "b".into()], categories: vec![category], derived: vec![], features: vec![] }
+    }
+
+    fn number() -> Target {
+        let columns = vec!["y".to_string()];
+        Target { columns, task: Task::Regression, reason: String::new(), threshold: None, interval: None }
     }
 
     /// A permuted column is independent of its own: the mean squared error is twice its variance times the slope squared.
@@ -260,18 +267,18 @@ mod tests {
         let mut probe = probe(&inputs);
         let mean_a = probe.raw.numbers[0].iter().sum::<f64>() / 200.0;
         let jump = 5.0 * 67.0 / 200.0;
-        let on_a = probe.dependence("a", 0).unwrap().unwrap();
+        let on_a = probe.dependence("a", &number()).unwrap().unwrap();
         let Along::Numbers(points) = &on_a.along else { panic!("a is a number") };
         assert_eq!(points.len(), POINTS);
         for (point, mean) in points.iter().zip(&on_a.means[0]) {
             assert!((mean - (3.0 * point + jump)).abs() < 1e-9);
         }
-        let on_c = probe.dependence("c", 0).unwrap().unwrap();
+        let on_c = probe.dependence("c", &number()).unwrap().unwrap();
         assert_eq!(on_c.along, Along::Levels(vec!["u".into(), "v".into(), "all others".into()]));
         for (mean, expected) in on_c.means[0].iter().zip([0.0, 5.0, 0.0]) {
             assert!((mean - (3.0 * mean_a + expected)).abs() < 1e-9);
         }
-        assert_eq!(probe.dependence("nobody", 0).unwrap(), None);
+        assert_eq!(probe.dependence("nobody", &number()).unwrap(), None);
     }
 
     #[test]

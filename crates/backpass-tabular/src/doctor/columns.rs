@@ -7,7 +7,7 @@ use crate::encode::number_column;
 use crate::fit_error::FitError;
 use crate::options::FitOptions;
 use crate::schema::{ColumnSchema, Kind, Level};
-use crate::split::{Strategy, folds};
+use crate::split::{Split, Strategy, folds};
 use crate::table::Table;
 
 /// Rows that a leak is looked for in.
@@ -85,45 +85,37 @@ fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     }
     let folds = folds(n as u32, 5, Strategy::Random, &mut |below| random.below(below))?;
     let targets = rows.targets(sample)?;
-    let is_class = !rows.target.task.classes().is_empty();
-    let plain = if is_class {
-        let mut sorted = targets.clone();
-        n as f64 - mode(&mut sorted).1 as f64
-    } else {
-        let mean = mean(&targets);
-        targets.iter().map(|y| (y - mean).powi(2)).sum()
+    let is_class = !rows.target.is_number();
+    let plain = |targets: &[f64]| match is_class {
+        true => n as f64 - mode(&mut targets.to_vec()).1 as f64,
+        false => {
+            let mean = mean(targets);
+            targets.iter().map(|y| (y - mean).powi(2)).sum()
+        }
     };
     let mut findings = Vec::new();
     for column in rows.inputs() {
         let (values, ordered) = column_values(rows, sample, column)?;
-        let mut left = 0.0;
-        for fold in &folds {
-            let known = Known::of(&fold.train, &values, &targets, is_class);
-            for &row in &fold.validation {
-                let (value, target) = (values[row as usize], targets[row as usize]);
-                left += if is_class {
-                    f64::from(known.nearest(value, ordered) != target)
-                } else {
-                    (known.between(value, ordered) - target).powi(2)
-                };
-            }
-        }
-        // The rule of three: what was seen so many times may be three more.
-        let (gives_away, evidence) = if is_class {
-            let right = n as f64 - left;
-            (left + 3.0 <= ERRORS_LEFT * plain, format!("alone it names the class of {right} of {n} held-out rows"))
-        } else {
-            (
-                left <= VARIANCE_LEFT * plain,
-                format!("alone it explains {} of the variance of held-out rows", percent(1.0 - left / plain)),
-            )
-        };
-        if gives_away {
+        let find = |(name, targets): &(&str, Vec<f64>)| {
+            let (left, plain) = (left_by(&values, ordered, targets, is_class, &folds), plain(targets));
+            // The rule of three: what was seen so many times may be three more.
+            let (gives_away, evidence) = if is_class {
+                let right = n as f64 - left;
+                (left + 3.0 <= ERRORS_LEFT * plain, format!("alone it names the class of {right} of {n} held-out rows"))
+            } else {
+                let share = percent(1.0 - left / plain);
+                let of = if rows.target.columns.len() == 1 { String::new() } else { format!(" of `{name}`") };
+                (
+                    left <= VARIANCE_LEFT * plain,
+                    format!("alone it explains {share} of the variance{of} of held-out rows"),
+                )
+            };
             let name = &column.name;
             let advice = format!("leave it out with --drop {name}, unless it is known before the target is");
             let finding = Finding::new(Fault::Leak, Severity::Serious, name, evidence, advice);
-            findings.push(finding.numbers([("left", left), ("without", plain), ("rows", n as f64)]));
-        }
+            gives_away.then(|| finding.numbers([("left", left), ("without", plain), ("rows", n as f64)]))
+        };
+        findings.extend(targets.iter().find_map(find));
     }
     // One alone would leave what the others give away.
     let leaks: Vec<String> = findings.iter().map(|finding| finding.place.clone()).collect();
@@ -132,6 +124,22 @@ fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     let change = Change::new(&rows.options, text, FitOptions { drop, ..FitOptions::default() });
     let others = rows.inputs().count() > leaks.len();
     Ok(findings.into_iter().map(|f| if others { f.cured_by(change.clone()) } else { f }).collect())
+}
+
+/// What a column alone leaves of the errors, or of the squared ones, on the rows of each fold that it is not learnt from.
+fn left_by(values: &[f64], ordered: bool, targets: &[f64], is_class: bool, folds: &[Split]) -> f64 {
+    let of_fold = |fold: &Split| {
+        let known = Known::of(&fold.train, values, targets, is_class);
+        let left = |&row: &u32| {
+            let (value, target) = (values[row as usize], targets[row as usize]);
+            match is_class {
+                true => f64::from(known.nearest(value, ordered) != target),
+                false => (known.between(value, ordered) - target).powi(2),
+            }
+        };
+        fold.validation.iter().map(left).sum::<f64>()
+    };
+    folds.iter().map(of_fold).sum()
 }
 
 /// A column's cells as numbers, NaN where missing, and whether their order means anything.

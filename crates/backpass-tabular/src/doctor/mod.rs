@@ -21,6 +21,7 @@ use crate::fit_error::FitError;
 use crate::held_out::{fold_rows, group_column, split};
 use crate::model::Model;
 use crate::options::FitOptions;
+use crate::outputs::column;
 use crate::preset::Preset;
 use crate::schema::{ColumnSchema, Schema};
 use crate::table::Table;
@@ -214,8 +215,9 @@ impl Rows {
 
     /// The columns apart from the target, the weights and the groups.
     fn columns(&self) -> impl Iterator<Item = &ColumnSchema> {
-        let apart = [Some(self.target.name.as_str()), self.options.weight.as_deref(), group_column(&self.options)];
-        self.schema.columns.iter().filter(move |column| !apart.contains(&Some(column.name.as_str())))
+        let apart = [self.options.weight.as_deref(), group_column(&self.options)];
+        let is_apart = move |name: &String| self.target.columns.contains(name) || apart.contains(&Some(name.as_str()));
+        self.schema.columns.iter().filter(move |column| !is_apart(&column.name))
     }
 
     /// The columns that the network can learn from.
@@ -223,13 +225,10 @@ impl Rows {
         self.columns().filter(|column| column.kind.is_input())
     }
 
-    /// The targets of some rows that have one: class numbers, or numbers.
-    fn targets(&self, table: &Table) -> Result<Vec<f64>, FitError> {
-        if self.target.task.classes().is_empty() {
-            return Ok(self.schema.to_numbers(table, &self.target.name)?);
-        }
-        let classes = self.target.to_classes(table, &self.schema)?;
-        Ok(classes.into_iter().map(|class| f64::from(class.unwrap_or(0))).collect())
+    /// Each target with its values in some rows that have one: class numbers, or numbers.
+    fn targets(&self, table: &Table) -> Result<Vec<(&str, Vec<f64>)>, FitError> {
+        let (columns, values) = (&self.target.columns, self.target.values(table, &self.schema)?);
+        Ok(columns.iter().enumerate().map(|(at, name)| (name.as_str(), column(&values, at, columns.len()))).collect())
     }
 }
 

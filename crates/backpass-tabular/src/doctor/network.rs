@@ -83,7 +83,7 @@ fn look(run: &Run<'_>) -> Result<Vec<Layer>, FitError> {
     let mut graph = network.graph.clone();
     graph.set_outputs(Vec::new());
     let builder = Builder::from_graph(graph);
-    let target = builder.input("doctor target", Shape::batch(&[1]));
+    let target = builder.input("doctor target", Shape::batch(&run.y.shape()[1..]));
     // In a function of its own, so that the layers stay what they are.
     let loss = builder.scope("doctor", ScopeKind::Function, || run.loss.rows(builder.expr(y), target).sum(0));
     let mut slopes = Vec::new();

@@ -26,15 +26,18 @@ const FEWEST_VALIDATION: usize = 20;
 
 pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
     let targets = rows.targets(&rows.train)?;
-    let found = [twice(rows)?, imbalance(rows, &targets), heavy_tail(rows, &targets), too_few(rows)];
-    Ok(found.into_iter().flatten().collect())
+    let alone = targets.first().and_then(|(_, targets)| imbalance(rows, targets));
+    let tails = targets.iter().filter_map(|(name, targets)| heavy_tail(rows, name, targets));
+    let found = twice(rows)?.into_iter().chain(alone).chain(tails).chain(too_few(rows));
+    Ok(found.collect())
 }
 
 /// Validation rows that equal a training row in all inputs, all texts and the target.
 fn twice(rows: &Rows) -> Result<Option<Finding>, FitError> {
     let Some(validation) = &rows.validation else { return Ok(None) };
     let compared = rows.columns().filter(|column| column.kind.is_input() || matches!(column.kind, Kind::Text));
-    let names: Vec<&str> = compared.map(|c| c.name.as_str()).chain([rows.target.name.as_str()]).collect();
+    let names: Vec<&str> =
+        compared.map(|c| c.name.as_str()).chain(rows.target.columns.iter().map(String::as_str)).collect();
     let known: HashSet<u64> = hashes(&rows.train, &names)?.into_iter().collect();
     let all = validation.rows() as f64;
     let twice = hashes(validation, &names)?.iter().filter(|hash| known.contains(hash)).count() as f64;
@@ -83,11 +86,11 @@ fn imbalance(rows: &Rows, targets: &[f64]) -> Option<Finding> {
     );
     let advice =
         "judge by balanced_accuracy or average_precision; --class-weight balanced if the rare class matters as much";
-    let finding = Finding::new(Fault::ClassImbalance, Severity::Warning, &rows.target.name, evidence, advice);
+    let finding = Finding::new(Fault::ClassImbalance, Severity::Warning, &rows.target.name(), evidence, advice);
     Some(finding.numbers([("share", share), ("majority", most)]))
 }
 
-fn heavy_tail(rows: &Rows, targets: &[f64]) -> Option<Finding> {
+fn heavy_tail(rows: &Rows, name: &str, targets: &[f64]) -> Option<Finding> {
     let squared = rows.options.loss.as_deref() == Some("squared");
     if !rows.target.task.classes().is_empty() || !squared || targets.len() < 50 {
         return None;
@@ -103,7 +106,7 @@ fn heavy_tail(rows: &Rows, targets: &[f64]) -> Option<Finding> {
     let evidence = format!("{few} of {} training rows hold {} of the target's variance", targets.len(), percent(share));
     let advice =
         "look at these rows; --loss huber if they are errors, the logarithm as target if sizes differ by factors";
-    let finding = Finding::new(Fault::HeavyTail, Severity::Warning, &rows.target.name, evidence, advice);
+    let finding = Finding::new(Fault::HeavyTail, Severity::Warning, name, evidence, advice);
     Some(finding.numbers([("rows", few as f64), ("share", share)]))
 }
 

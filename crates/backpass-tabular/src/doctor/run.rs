@@ -13,6 +13,7 @@ use backpass::shape::Shape;
 use backpass::train::{Dataset, evaluate};
 
 use crate::doctor::Rows;
+use crate::encode::quantile;
 use crate::fit::{class_weights_of, rows as encode};
 use crate::fit_error::FitError;
 use crate::model::Model;
@@ -35,7 +36,7 @@ pub(super) struct Run<'a> {
     /// The learning rate that is chosen where none is given.
     pub usual_rate: Option<f64>,
     pub loss: Loss,
-    /// Some training rows as the network sees them, `[rows, features]`, and their targets, `[rows, 1]`.
+    /// Some training rows as the network sees them, `[rows, features]`, and their targets, `[rows, targets]`.
     pub x: Array,
     pub y: Array,
     /// Loss of the network on training rows, and on validation rows.
@@ -48,7 +49,7 @@ impl<'a> Run<'a> {
     pub fn of(table: &Table, model: &'a Model) -> Result<Self, FitError> {
         let options = &model.manifest.options;
         let rows = Rows::of(table, options)?;
-        let network = last_of(&model.network, model.target.task.outputs())?;
+        let network = last_of(&model.network, model.target.outputs())?;
         let loss = options.training(&model.target.task)?.loss.with_smoothing(0.0);
         let weights = options.class_weight.as_deref();
         let weights = weights.map(|how| class_weights_of(how, model, &rows.train)).transpose()?;
@@ -67,7 +68,7 @@ impl<'a> Run<'a> {
         }
         let sample = encoded(&rows.train, SAMPLE)?;
         let x = Array::from_fn(&[sample.rows(), sample.inputs], |i| f64::from(sample.x[i]));
-        let y = Array::from_fn(&[sample.rows(), 1], |i| f64::from(sample.y[i]));
+        let y = Array::from_fn(&[sample.rows(), sample.targets], |i| f64::from(sample.y[i]));
         let usual = usual(model);
         let usual_rate = usual_rate(model, &usual);
         Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant })
@@ -131,25 +132,37 @@ fn weighted_mean(data: &Dataset<f32>, of: impl Fn(usize) -> f64) -> f64 {
 
 /// The network's outputs that are best, or near it, if they are the same for every row.
 fn constant(loss: &Loss, data: &Dataset<f32>, outputs: usize) -> Vec<f64> {
-    let mean = weighted_mean(data, |row| f64::from(data.y[row]));
-    match loss.targets() {
-        Targets::Probabilities => vec![(mean / (1.0 - mean)).ln().clamp(-30.0, 30.0)],
-        Targets::Classes => {
-            let share = |class: usize| weighted_mean(data, |row| f64::from(data.y[row] == class as f32));
-            (0..outputs).map(|class| share(class).ln().max(-30.0)).collect()
+    let width = data.targets;
+    let mean = |at: usize| weighted_mean(data, |row| f64::from(data.y[row * width + at]));
+    match loss {
+        Loss::Interval(interval) => {
+            let sorted = |at: usize| {
+                let mut values: Vec<f64> = data.y.iter().skip(at).step_by(width).map(|y| f64::from(*y)).collect();
+                values.sort_unstable_by(f64::total_cmp);
+                values
+            };
+            let sorted: Vec<Vec<f64>> = (0..width).map(sorted).collect();
+            interval.levels().iter().flat_map(|level| sorted.iter().map(|values| quantile(values, *level))).collect()
         }
-        Targets::Numbers if loss.log_link() => vec![mean.ln().max(-30.0)],
-        Targets::Numbers => vec![mean],
+        _ => match loss.targets() {
+            Targets::Probabilities => vec![(mean(0) / (1.0 - mean(0))).ln().clamp(-30.0, 30.0)],
+            Targets::Classes => {
+                let share = |class: usize| weighted_mean(data, |row| f64::from(data.y[row] == class as f32));
+                (0..outputs).map(|class| share(class).ln().max(-30.0)).collect()
+            }
+            Targets::Numbers if loss.log_link() => (0..width).map(|at| mean(at).ln().max(-30.0)).collect(),
+            Targets::Numbers => (0..width).map(mean).collect(),
+        },
     }
 }
 
 fn constant_loss(loss: &Loss, constant: &[f64], data: &Dataset<f32>) -> Result<f64, FitError> {
     let (builder, width) = (Builder::new(), constant.len());
     let y = builder.input("y", Shape::batch(&[width]));
-    let target = builder.input("target", Shape::batch(&[1]));
+    let target = builder.input("target", Shape::batch(&[data.targets]));
     let of_rows = loss.rows(y, target).id();
     let y = Array::from_fn(&[data.rows(), width], |i| constant[i % width]);
-    let target = Array::from_fn(&[data.rows(), 1], |i| f64::from(data.y[i]));
+    let target = Array::from_fn(&[data.rows(), data.targets], |i| f64::from(data.y[i]));
     let trace = interpret(&builder.finish()?, &[("y", &y), ("target", &target)]).map_err(DifferentiateError::from)?;
     let losses = trace.value(of_rows).data();
     Ok(weighted_mean(data, |row| losses[row]))

@@ -23,12 +23,17 @@ pub trait LossFunction: Parameters {
     fn choice(&self) -> &'static Choice;
 
     /// The loss of each row: `output` is `[batch, K]`, the result `[batch]`. `target` is `[batch, K]`, or `[batch, 1]` with a
-    /// class number, see [`LossFunction::targets`].
+    /// class number, see [`LossFunction::targets`], or `[batch, K/n]`, see [`LossFunction::per_target`].
     fn rows<'b>(&self, output: Expr<'b>, target: Expr<'b>) -> Expr<'b>;
 
     /// What it takes as target.
     fn targets(&self) -> Targets {
         Targets::Numbers
+    }
+
+    /// How many outputs there are for each number that is a target.
+    fn per_target(&self) -> usize {
+        1
     }
 
     /// Whether the output is the logarithm of what is predicted.
@@ -53,6 +58,7 @@ choices! {
         huber: Huber,
         poisson: Poisson,
         quantile: Quantile,
+        interval: Interval,
         binary_cross_entropy: BinaryCrossEntropy,
         softmax_cross_entropy: SoftmaxCrossEntropy,
     }
@@ -68,6 +74,11 @@ impl Loss {
     /// Whether the target is one class number per row instead of as many numbers as there are outputs.
     pub fn wants_classes(&self) -> bool {
         self.targets() == Targets::Classes
+    }
+
+    /// The width of the targets of a row for so many outputs.
+    pub fn target_width(&self, outputs: usize) -> usize {
+        if self.wants_classes() { 1 } else { outputs / self.chosen().per_target() }
     }
 
     /// What it takes as target.

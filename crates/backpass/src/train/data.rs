@@ -10,7 +10,7 @@ use crate::nn::Network;
 pub struct Dataset<D = f32> {
     /// The number of inputs of a row.
     pub inputs: usize,
-    /// The number of targets of a row: 1 class number, or one number per output.
+    /// The number of targets of a row: 1 class number, or one number per output, see [`Loss::target_width`].
     pub targets: usize,
     /// Inputs, row by row.
     pub x: Vec<D>,
@@ -124,7 +124,7 @@ impl<D: Real> Dataset<D> {
         };
         let outputs = network.outputs() / network.members;
         width("input(s)", network.inputs(), self.inputs)?;
-        width("target(s)", if loss.wants_classes() { 1 } else { outputs }, self.targets)?;
+        width("target(s)", loss.target_width(outputs), self.targets)?;
         let length = |what, found, width| {
             if found == rows * width { Ok(()) } else { Err(DataError::Length { what, found, rows, width }) }
         };
