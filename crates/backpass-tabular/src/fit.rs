@@ -4,12 +4,10 @@ use backpass::Graph;
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
 use backpass::train::{
-    Dataset, Epoch, Metric as WatchedMetric, Observer, Predictor, StopReason, TrainOptions, TrainReport, Validation,
-    train,
+    Dataset, Epoch, Metric as WatchedMetric, Observer, Packed, Predictor, StopReason, TrainOptions, TrainReport,
+    Validation, train,
 };
 use backpass_kernels::Real;
-use serde::Serialize;
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,10 +15,11 @@ use std::sync::atomic::AtomicBool;
 use crate::bag::Bag;
 use crate::calibrate::temperature;
 use crate::decisions::{counted, describe_columns, describe_network, describe_rare_levels, describe_target, obstacles};
-use crate::encode::{HeadShape, Inputs, build, features, head, number_column, split_derived};
+use crate::encode::{HeadShape, Inputs, build, head, split_derived};
+use crate::features::{number_column, pack};
 use crate::fit_error::FitError;
-use crate::formula::{Coefficient, Formula, coefficients};
-use crate::held_out::{fold_rows, group_column, split};
+use crate::formula::{Formula, coefficients};
+use crate::held_out::{Parted, fold_rows, group_column, split};
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::{Better, Metrics, metric_named};
 use crate::model::{Head, Manifest, Model};
@@ -87,11 +86,8 @@ fn complete_rows(table: &Table, schema: &Schema, columns: &[String]) -> Result<V
     Ok((0..table.rows() as u32).filter(complete).collect())
 }
 
-/// What the columns of a table are, what is to be predicted, and the rows where that is known.
-pub(crate) fn subject<'a>(
-    table: &'a Table,
-    options: &FitOptions,
-) -> Result<(Schema, Target, Cow<'a, Table>), FitError> {
+/// What the columns of a table are, what is to be predicted, and the rows where that is known if it is not all of them.
+pub(crate) fn subject(table: &Table, options: &FitOptions) -> Result<(Schema, Target, Option<Vec<u32>>), FitError> {
     options.preset.as_deref().map_or(Ok(()), Preset::check)?;
     let schema = Schema::infer(table, &infer_options(options)?)?;
     let mut target = Target::infer(table, &schema, &options.target, task_name(options)?)?;
@@ -104,14 +100,21 @@ pub(crate) fn subject<'a>(
     options.positive.as_deref().map_or(Ok(()), |class| target.set_positive(class))?;
     let present = target.present(table, &schema)?;
     let whole = present.len() == table.rows();
-    Ok((schema, target, if whole { Cow::Borrowed(table) } else { Cow::Owned(table.select_rows(&present)) }))
+    Ok((schema, target, (!whole).then_some(present)))
 }
 
 /// Takes every decision about a table, splits and encodes it.
 pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
-    let mut decisions = table.notes.clone();
-    let all = table.rows();
-    let (schema, mut target, table) = subject(table, options)?;
+    prepare_from(table.clone(), options)
+}
+
+/// As [`prepare`], of a table that is not needed any more: its cells are given back to memory while they are encoded,
+/// unless there are copies of it.
+pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitError> {
+    let mut decisions = whole.notes.clone();
+    let all = whole.rows();
+    let (schema, mut target, mut chosen) = subject(&whole, options)?;
+    let table = whole.some_rows(chosen.as_deref());
     decisions.push(describe_target(&target));
     if table.rows() < all {
         decisions.push(format!("left out: {} without a target", counted(all - table.rows(), "row", "rows")));
@@ -123,7 +126,11 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         let count = counted(table.rows() - complete.len(), "row", "rows");
         decisions.push(format!("left out: {count} with a missing cell in a column of the formula"));
     }
-    let table = complete.map(|rows| table.select_rows(&rows)).map_or(table, Cow::Owned);
+    let table = table.some_rows(complete.as_deref());
+    if let Some(complete) = complete {
+        let known = |row: u32| chosen.as_ref().map_or(row, |chosen| chosen[row as usize]);
+        chosen = Some(complete.into_iter().map(known).collect());
+    }
     let early = options.resolve(&target.task, table.rows(), 0);
     let parts = early.bag.unwrap_or(1);
     let bagged = parts > 1 && formula.is_none();
@@ -134,8 +141,13 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
             "a share, as every network of a bag validates on a fold; use --bag 1",
         ));
     }
-    let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
-    let schema = schema.learn(&table)?;
+    let parted = if bagged {
+        Parted { train: table, validation: None, rows: None }
+    } else {
+        split(table, &schema, &target, &early)?
+    };
+    let (table, validation) = (&parted.train, &parted.validation);
+    let schema = schema.learn(table)?;
     let mut left_out: Vec<&str> = [Some(options.target.as_str()), options.weight.as_deref(), group_column(&early)]
         .into_iter()
         .flatten()
@@ -147,7 +159,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         describe_columns(&schema, &left_out, &mut decisions);
     }
     let derived = split_derived(&options.inputs)?;
-    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.levels()?)?;
+    let (inputs, encoder) = build(table, &schema, &left_out, &derived, early.scaling()?, early.levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
     // The split is made, and fewer rows are left than it was decided on.
@@ -156,13 +168,13 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();
     let scales = classes == 0 && !exponential && formula.is_none();
-    let (centre, factor) = if scales { target_scale(&schema.to_numbers(&table, &target.name)?) } else { (0.0, 1.0) };
+    let (centre, factor) = if scales { target_scale(&schema.to_numbers(table, &target.name)?) } else { (0.0, 1.0) };
     let mut shape = match formula {
         Some(_) => None,
         None => Some(network_shape(&resolved, &inputs, target.task.outputs())?),
     };
     let limits = if resolved.clamp == Some(true) && classes == 0 {
-        let values = schema.to_numbers(&table, &target.name)?;
+        let values = schema.to_numbers(table, &target.name)?;
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         Some((least, values.into_iter().fold(f64::NEG_INFINITY, f64::max)))
     } else {
@@ -200,14 +212,15 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         history: Vec::new(),
     };
     let class_weights = options.class_weight.as_deref();
-    let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
-    let folds = if bagged { fold_rows(&table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
-    let tables = (&*table, validation.as_ref());
+    let class_weights = class_weights.map(|how| class_weights_of(how, &model, table)).transpose()?;
+    let folds = if bagged { fold_rows(table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
+    let sizes = (table.rows(), validation.as_ref().map(Table::rows));
+    let source = Source { whole, chosen, parted };
     let weights = class_weights.as_deref();
     let data = if training.double_precision {
-        Data::Double(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+        Data::Double(Split::new(&model, source, &resolved, weights, &training.loss)?)
     } else {
-        Data::Single(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+        Data::Single(Split::new(&model, source, &resolved, weights, &training.loss)?)
     };
     match (&mut formula, &mut shape) {
         (Some(formula), _) => {
@@ -225,10 +238,10 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         }
         (None, None) => {}
     }
-    decisions.push(match &validation {
-        _ if bagged => format!("{} rows; {parts} networks, each validated on another {parts}th of them", table.rows()),
-        Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
-        None => format!("{} rows to train on, none to validate on", table.rows()),
+    decisions.push(match sizes {
+        (rows, _) if bagged => format!("{rows} rows; {parts} networks, each validated on another {parts}th of them"),
+        (rows, Some(validation)) => format!("{rows} rows to train on, {validation} to validate on"),
+        (rows, None) => format!("{rows} rows to train on, none to validate on"),
     });
     let bag = shape.filter(|_| bagged).map(|shape| Bag { shape, folds });
     Ok(Prepared { resolved, decisions, model, head_shape, training, bag, data })
@@ -278,6 +291,14 @@ enum Data {
     Double(Split<f64>),
 }
 
+/// What training and validation rows are taken from.
+struct Source {
+    whole: Table,
+    /// The rows of the whole table that are used, if not all; those of `parted` are counted among them.
+    chosen: Option<Vec<u32>>,
+    parted: Parted,
+}
+
 /// Training and validation rows.
 struct Split<D> {
     train: Rows<D>,
@@ -287,13 +308,31 @@ struct Split<D> {
 impl<D: Real> Split<D> {
     fn new(
         model: &Model,
-        (train, validation): (&Table, Option<&Table>),
+        Source { whole, chosen, parted: Parted { train, validation, rows: both } }: Source,
         options: &FitOptions,
         class_weights: Option<&[f64]>,
         loss: &Loss,
     ) -> Result<Self, FitError> {
-        let rows = |table| rows(model, table, options, class_weights, loss);
-        let split = Split { train: rows(train)?, validation: validation.map(rows).transpose()? };
+        let labels = |table: &Table| labels::<D>(model, table, options, class_weights, loss);
+        let train_labels = labels(&train)?;
+        let validation_labels = validation.as_ref().map(labels).transpose()?;
+        let encoded =
+            |table, chosen| pack::<D>(table, chosen, &model.schema, &model.inputs, &model.encoder).map(Arc::new);
+        // The one copy of the cells that is left is released while it is encoded.
+        drop(train);
+        let split = match (both, validation_labels, validation) {
+            (Some(both), Some(labels), validation) => {
+                drop(validation);
+                let packed = encoded(whole, chosen.as_deref())?;
+                let part = |labels: Labels<D>, rows: Vec<u32>| labels.with(Arc::clone(&packed), Some(rows.into()));
+                Split { train: part(train_labels, both.train), validation: Some(part(labels, both.validation)) }
+            }
+            (_, labels, validation) => {
+                let train = train_labels.with(encoded(whole, chosen.as_deref())?, None);
+                let validation = validation.map(|table| encoded(table, None)).transpose()?;
+                Split { train, validation: labels.zip(validation).map(|(labels, packed)| labels.with(packed, None)) }
+            }
+        };
         // A wrong `watch` is an error now, not after the first epoch.
         watch(options, model, split.validation.as_ref())?;
         Ok(split)
@@ -327,7 +366,7 @@ impl<D: Real> Split<D> {
             drop(watched);
             model.network = network;
             let judged = self.validation.as_ref().map(|rows| -> Result<_, FitError> {
-                let outputs = Predictor::<D>::new(&model.network, threads)?.predict(&rows.encoded.x);
+                let outputs = Predictor::<D>::new(&model.network, threads)?.predict_data(&rows.encoded);
                 Ok((outputs.iter().map(|v| v.to_f64()).collect::<Vec<f64>>(), rows.targets.clone()))
             });
             (report, judged.transpose()?)
@@ -345,74 +384,8 @@ impl<D: Real> Split<D> {
             validation_metrics = Some(model.target.metrics(&values, &targets, |_| true)?);
         }
         model.head = head(&shape)?;
-        let train_metrics = model.judge(&self.train.encoded.x, &self.train.targets, threads)?;
+        let train_metrics = model.judge(&self.train.encoded, &self.train.targets, threads)?;
         Ok(Trained { model, report, train_metrics, validation_metrics })
-    }
-}
-
-/// The summary that programs read: the one document of `train --json`.
-#[derive(Serialize)]
-pub struct Summary<'a> {
-    /// The version of this form.
-    pub schema: &'static str,
-    /// `binary`, `multiclass` or `regression`.
-    pub task: &'static str,
-    /// The number of parameters of the network.
-    pub parameters: usize,
-    /// The fitted numbers of a formula.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub coefficients: &'a [Coefficient],
-    /// Epochs done.
-    pub epochs: usize,
-    /// The epoch whose weights were kept.
-    pub best_epoch: usize,
-    /// Why training stopped, in one word.
-    pub stop_reason: &'static str,
-    /// Why training stopped, with the evidence.
-    pub stop: String,
-    /// Rows trained and validated on.
-    pub rows: SummaryRows,
-    /// Metrics on both.
-    pub metrics: SummaryMetrics<'a>,
-    /// Seconds of training.
-    pub seconds: f64,
-    /// SHA-256 over everything that determines predictions.
-    pub model_hash: String,
-}
-
-/// Rows trained and validated on.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct SummaryRows {
-    pub train: usize,
-    pub validation: usize,
-}
-
-/// Metrics on the training and the validation rows.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct SummaryMetrics<'a> {
-    pub train: &'a Metrics,
-    pub validation: Option<&'a Metrics>,
-}
-
-impl Fitted {
-    /// The summary that programs read.
-    pub fn summary(&self) -> Summary<'_> {
-        Summary {
-            schema: "backpass.train/1",
-            task: self.model.target.task.name(),
-            parameters: self.model.network.parameter_count(),
-            coefficients: &self.model.manifest.coefficients,
-            epochs: self.report.history.len(),
-            best_epoch: self.report.best_epoch,
-            stop_reason: self.report.stop.name(),
-            stop: self.report.stop.to_string(),
-            rows: SummaryRows { train: self.rows.0, validation: self.rows.1 },
-            metrics: SummaryMetrics { train: &self.train_metrics, validation: self.validation_metrics.as_ref() },
-            seconds: self.report.seconds,
-            model_hash: self.model.hash(),
-        }
     }
 }
 
@@ -492,6 +465,23 @@ pub(crate) struct Rows<D> {
     pub targets: Vec<f64>,
 }
 
+/// What is known of rows beside their features: targets as the network and as the table has them, and weights.
+struct Labels<D> {
+    y: Vec<D>,
+    targets: Vec<f64>,
+    weights: Option<Vec<f32>>,
+}
+
+impl<D: Real> Labels<D> {
+    /// The same rows with their features: those of the rows given, or of all.
+    fn with(self, packed: Arc<Packed<D>>, rows: Option<Arc<[u32]>>) -> Rows<D> {
+        let Labels { y, targets, weights } = self;
+        let mut encoded = Dataset::packed(packed, rows, 1, y);
+        encoded.weights = weights;
+        Rows { encoded, targets }
+    }
+}
+
 /// The features, targets and weights of a table's rows, for a model whose encoder is built.
 pub(crate) fn rows<D: Real>(
     model: &Model,
@@ -500,7 +490,18 @@ pub(crate) fn rows<D: Real>(
     class_weights: Option<&[f64]>,
     loss: &Loss,
 ) -> Result<Rows<D>, FitError> {
-    let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
+    let labels = labels(model, table, options, class_weights, loss)?;
+    let packed = pack(table.clone(), None, &model.schema, &model.inputs, &model.encoder)?;
+    Ok(labels.with(Arc::new(packed), None))
+}
+
+fn labels<D: Real>(
+    model: &Model,
+    table: &Table,
+    options: &FitOptions,
+    class_weights: Option<&[f64]>,
+    loss: &Loss,
+) -> Result<Labels<D>, FitError> {
     let targets = model.targets(table)?;
     let (centre, factor) = model.target_scale;
     let y: Vec<D> = targets.iter().map(|v| D::from_f64((v - centre) / factor)).collect();
@@ -509,7 +510,7 @@ pub(crate) fn rows<D: Real>(
         let (value, loss) = (targets[row], loss.choice().name);
         return Err(FitError::TargetValue { file, place, name, value, loss, expected });
     }
-    let mut encoded = Dataset::new(model.inputs.features.len(), x, 1, y);
+    let mut row_weights = None;
     if options.weight.is_some() || class_weights.is_some() {
         let mut weights = vec![1.0; targets.len()];
         if let Some(column) = &options.weight {
@@ -523,9 +524,9 @@ pub(crate) fn rows<D: Real>(
         if let Some(of_class) = class_weights {
             weights.iter_mut().zip(&targets).for_each(|(w, class)| *w *= of_class[*class as usize]);
         }
-        encoded.weights = Some(weights.into_iter().map(|w| w as f32).collect());
+        row_weights = Some(weights.into_iter().map(|w| w as f32).collect());
     }
-    Ok(Rows { encoded, targets })
+    Ok(Labels { y, targets, weights: row_weights })
 }
 
 /// The weight of each class; a balanced one comes from the training rows and serves the validation rows too.

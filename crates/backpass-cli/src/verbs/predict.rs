@@ -64,13 +64,13 @@ impl Predict {
         let Predictions { values, classes, .. } = predictions;
         let column = |name: String, cells| Column { name, cells };
         if classes.is_empty() {
-            return Table::new("predictions", vec![column("prediction".into(), Cells::Number(values.clone()))]);
+            return Table::new("predictions", vec![column("prediction".into(), Cells::Number(values.clone().into()))]);
         }
         let names = (0..predictions.rows()).map(|row| &classes[predictions.class(row)]);
         let mut columns = vec![column("prediction".into(), Cells::Text(names.collect()))];
         for (index, class) in classes.iter().enumerate().filter(|_| self.probabilities) {
             let of_class = values.iter().skip(index).step_by(classes.len()).copied();
-            columns.push(column(format!("p({class})"), Cells::Number(of_class.collect())));
+            columns.push(column(format!("p({class})"), Cells::Number(of_class.collect::<Vec<_>>().into())));
         }
         Table::new("predictions", columns)
     }

@@ -7,6 +7,7 @@ mod lbfgs;
 mod levenberg_marquardt;
 mod monitor;
 mod objective;
+mod packed;
 mod run;
 mod timer;
 
@@ -33,6 +34,7 @@ pub(crate) use evaluate::set_weights;
 pub use evaluate::{Predictor, evaluate};
 pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
+pub use packed::{Layout, LevelInputs, Packed};
 
 /// How many rows a step sees.
 #[derive(Clone, Copy, Debug, PartialEq)]
