@@ -126,7 +126,10 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
         let count = counted(table.rows() - complete.len(), "row", "rows");
         decisions.push(format!("left out: {count} with a missing cell in a column of the formula"));
     }
-    let table = table.some_rows(complete.as_deref());
+    let table = match &complete {
+        Some(complete) => table.select_rows(complete),
+        None => table,
+    };
     if let Some(complete) = complete {
         let known = |row: u32| chosen.as_ref().map_or(row, |chosen| chosen[row as usize]);
         chosen = Some(complete.into_iter().map(known).collect());
