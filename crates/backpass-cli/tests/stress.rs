@@ -74,9 +74,9 @@ fn five_thousand_categories_and_new_ones() {
     let folder = Folder::new();
     folder.write("train.csv", categories(12_000, 5000, "level "));
     folder.write("new.csv", categories(100, 90, "other "));
-    let looked_up = "--preset best --bag 1 --validation 0.2";
+    let looked_up = "--preset best --bag 1";
     for how in [looked_up, "--preset fast --hidden 8 --max-levels 5000"] {
-        let more = "--epochs 1 --json --force -o m.backpass";
+        let more = "--validation 0.2 --epochs 1 --json --force -o m.backpass";
         let fitted = folder.json(&format!("train train.csv --target y {how} {more}"));
         assert_eq!(fitted["rows"], serde_json::json!({"train": 9600, "validation": 2400}), "{how}");
         let run = folder.run("predict m.backpass new.csv --probabilities");

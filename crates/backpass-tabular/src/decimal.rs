@@ -111,7 +111,7 @@ impl Decimal {
 
     /// The same number without zeros at the end of its decimals, of which `least` stay.
     pub fn trimmed(mut self, least: u8) -> Decimal {
-        while self.decimals > least && self.digits % 10 == 0 {
+        while self.decimals > least && self.digits.is_multiple_of(10) {
             self.digits /= 10;
             self.decimals -= 1;
         }

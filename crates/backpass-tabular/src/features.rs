@@ -338,3 +338,48 @@ fn scaled_part(graph: &Graph, count: usize) -> Option<Graph> {
     part.set_outputs(vec![("features".to_string(), scaled)]);
     Some(part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use backpass::train::Dataset;
+
+    use super::*;
+    use crate::{FitOptions, ReadOptions, fit, read_from};
+
+    #[test]
+    fn packed_features_are_those_of_the_encoder() {
+        let mut csv = "a,b,c,d,e,y\n".to_string();
+        for row in 0..3000 {
+            let gap = |every: usize, text: String| if row % every == 1 { String::new() } else { text };
+            let (a, b) = (gap(7, format!("{}.5", row % 91)), (row * row % 877).to_string());
+            let (c, d) = (gap(11, format!("c{}", row % 5)), ["on", "off"][row % 2]);
+            csv += &format!("{a},{b},{c},{d},{},{}.25\n", gap(3, format!("e{}", row * row % 83)), row % 17);
+        }
+        let table = read_from("t", csv.as_bytes(), &ReadOptions::default()).unwrap();
+        for embed in [false, true] {
+            let options = FitOptions {
+                hidden: Some("4".into()),
+                epochs: Some(1),
+                max_levels: Some(20),
+                embed_categories: Some(embed),
+                inputs: vec!["ab = a * b".to_string()],
+                ..FitOptions::new("y")
+            };
+            let model = fit(&table, &options).unwrap().model;
+            let rows: Vec<u32> = (0..3000).filter(|row| row % 9 != 4).collect();
+            let (expected, _) = model.features(&table.select_rows(&rows)).unwrap();
+            let pack = |table: &Table, chosen: Option<&[u32]>| -> Vec<f32> {
+                let packed = pack(table.clone(), chosen, &model.schema, &model.inputs, &model.encoder).unwrap();
+                let (count, inputs) = (packed.rows(), packed.layout().inputs());
+                let data = Dataset::packed(Arc::new(packed), None, 1, vec![0.0; count]);
+                let mut all = vec![9.0; count * inputs];
+                data.copy_rows(0..count, &mut all);
+                all
+            };
+            assert_eq!(pack(&table, Some(&rows)), expected);
+            assert_eq!(pack(&table.select_rows(&rows), None), expected);
+        }
+    }
+}

@@ -266,10 +266,13 @@ impl<T> From<Vec<T>> for Values<T> {
     }
 }
 
+/// Numbers of chosen rows, which columns share.
+type RowList = Arc<[u32]>;
+
 /// Rows chosen from cells that may be chosen from others themselves; what many columns share is worked out once.
 pub(crate) struct Selection<'a> {
     rows: &'a [u32],
-    known: Vec<(Option<Arc<[u32]>>, Arc<[u32]>)>,
+    known: Vec<(Option<RowList>, RowList)>,
 }
 
 impl<'a> Selection<'a> {
@@ -279,7 +282,7 @@ impl<'a> Selection<'a> {
 
     /// The same rows as numbers of the rows that `before` was chosen from.
     pub fn of(&mut self, before: Option<&Arc<[u32]>>) -> Arc<[u32]> {
-        let same = |(known, _): &&(Option<Arc<[u32]>>, _)| match (known, before) {
+        let same = |(known, _): &&(Option<RowList>, RowList)| match (known, before) {
             (None, None) => true,
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             _ => false,
