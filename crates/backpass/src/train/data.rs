@@ -21,17 +21,18 @@ pub struct Dataset<D = f32> {
     pub y: Vec<D>,
     /// How much each row counts; all the same when absent.
     pub weights: Option<Vec<f32>>,
-    packed: Option<Chosen<D>>,
+    /// Inputs in little memory, in place of `x`: [`Dataset::packed`].
+    pub packed: Option<PackedRows<D>>,
 }
 
 /// Some rows of packed ones, or all.
 #[derive(Clone, Debug)]
-struct Chosen<D> {
+pub struct PackedRows<D = f32> {
     packed: Arc<Packed<D>>,
     rows: Option<Arc<[u32]>>,
 }
 
-impl<D> Chosen<D> {
+impl<D> PackedRows<D> {
     fn row(&self, row: usize) -> usize {
         self.rows.as_ref().map_or(row, |rows| rows[row] as usize)
     }
@@ -121,7 +122,7 @@ impl<D: Real> Dataset<D> {
     /// Packed inputs of the chosen rows, in that order, or of all; with their targets row by row. The inputs are shared.
     pub fn packed(packed: Arc<Packed<D>>, rows: Option<Arc<[u32]>>, targets: usize, y: Vec<D>) -> Self {
         let inputs = packed.layout().inputs();
-        Dataset { inputs, targets, x: Vec::new(), y, weights: None, packed: Some(Chosen { packed, rows }) }
+        Dataset { inputs, targets, x: Vec::new(), y, weights: None, packed: Some(PackedRows { packed, rows }) }
     }
 
     /// A data set of some rows, in that order; packed inputs are shared.
@@ -132,7 +133,7 @@ impl<D: Real> Dataset<D> {
         let of = |values: &[D], width: usize| -> Vec<D> {
             rows.iter().flat_map(|&row| &values[row as usize * width..(row as usize + 1) * width]).copied().collect()
         };
-        let packed = self.packed.as_ref().map(|all| Chosen {
+        let packed = self.packed.as_ref().map(|all| PackedRows {
             packed: Arc::clone(&all.packed),
             rows: Some(rows.iter().map(|&row| all.row(row as usize) as u32).collect()),
         });
@@ -171,7 +172,7 @@ impl<D: Real> Dataset<D> {
     }
 
     /// For how many rows there are inputs.
-    fn inputs_of(&self, chosen: &Chosen<D>) -> usize {
+    fn inputs_of(&self, chosen: &PackedRows<D>) -> usize {
         chosen.rows.as_ref().map_or(chosen.packed.rows(), |rows| rows.len())
     }
 

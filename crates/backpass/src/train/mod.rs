@@ -28,7 +28,7 @@ use crate::optim::schedule::Schedule;
 use crate::session::SessionError;
 use crate::spec::SpecError;
 
-pub use data::{DataError, Dataset};
+pub use data::{DataError, Dataset, PackedRows};
 pub(crate) use evaluate::TILE;
 pub(crate) use evaluate::set_weights;
 pub use evaluate::{Predictor, evaluate};
