@@ -10,8 +10,9 @@ mod probe;
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 
-use crate::encode::{Surprises, raw};
+use crate::encode::Surprises;
 use crate::error::Place;
+use crate::features::raw;
 use crate::fit_error::FitError;
 use crate::metrics::title;
 use crate::model::{Model, Predictions};

@@ -1,7 +1,7 @@
 //! Bagging over folds: several networks, each validated on rows that the others learn from.
 
 use backpass::nn::{Mlp, Network};
-use backpass::train::{Dataset, Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
+use backpass::train::{Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 
 use crate::fit::{Rows, Watcher};
@@ -89,23 +89,16 @@ impl Bag {
         let watched = watch(resolved, model, Some(&judged))?;
         let training = TrainOptions { seed, ..training.clone() };
         let report = train(&mut network, &learnt.encoded, &watched, &training, observe)?;
-        let outputs = Predictor::<D>::new(&network, 1)?.predict(&judged.encoded.x);
+        let outputs = Predictor::<D>::new(&network, 1)?.predict_data(&judged.encoded);
         Ok(Member { network, report, outputs: outputs.iter().map(|v| v.to_f64()).collect() })
     }
 }
 
 impl<D: Real> Rows<D> {
-    /// A copy of some rows.
+    /// Some rows; their inputs are shared.
     fn select(&self, rows: &[u32]) -> Rows<D> {
-        let of = |values: &[D], width: usize| -> Vec<D> {
-            rows.iter()
-                .flat_map(|&row| values[row as usize * width..(row as usize + 1) * width].iter().copied())
-                .collect()
-        };
-        let all = &self.encoded;
-        let mut encoded = Dataset::new(all.inputs, of(&all.x, all.inputs), all.targets, of(&all.y, all.targets));
-        encoded.weights = all.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
-        Rows { encoded, targets: rows.iter().flat_map(|&row| self.of(row).iter().copied()).collect() }
+        let targets = rows.iter().flat_map(|&row| self.of(row).iter().copied()).collect();
+        Rows { encoded: self.encoded.select(rows), targets }
     }
 
     /// The targets of a row.

@@ -68,7 +68,8 @@ pub fn cross_validate(
     threads: usize,
     observe: &mut dyn FnMut(&Fold),
 ) -> Result<CrossValidation, FitError> {
-    let (schema, target, table) = subject(table, options)?;
+    let (schema, target, present) = subject(table, options)?;
+    let table = table.some_rows(present.as_deref());
     let resolved = options.resolve(&target.task, table.rows(), 0);
     // What a number means is decided on all rows, not fold by fold.
     let task = if target.task.classes().is_empty() { "regression" } else { "classification" };

@@ -4,29 +4,23 @@
 //! and gives `features` `[batch, F]`. Filling in, derived inputs, scaling and one-hot columns are ordinary nodes, so they
 //! are stored, drawn and exported with the network.
 
-use std::ops::Range;
-
 use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::composites::is_nan;
 use backpass::graph::{Graph, ScopeKind};
 use backpass::shape::Shape;
 use backpass::text::add_expression;
-use backpass_kernels::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::decisions::counted;
+use crate::features::{derived_column, number_column};
 use crate::fit_error::FitError;
 use crate::options::Scaling;
-use crate::runner::Runner;
-use crate::schema::{Kind, Level, Schema};
+use crate::schema::{Kind, Schema};
 use crate::table::{Cells, Table};
 
 /// The most rows that go through an encoder or a head at a time.
 pub(crate) const CHUNK: usize = 8192;
-
-/// Raw numbers that stay in cache on the way from their columns to features.
-const NEAR: usize = 1 << 17;
 
 /// The columns a model reads, and how many inputs of the network come from each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +97,7 @@ impl Surprises {
         unseen.chain(missing).collect()
     }
 
-    fn add(list: &mut Vec<(String, usize)>, column: &str, count: usize) {
+    pub(crate) fn add(list: &mut Vec<(String, usize)>, column: &str, count: usize) {
         match list.iter_mut().find(|(name, _)| name == column) {
             _ if count == 0 => {}
             Some((_, n)) => *n += count,
@@ -154,13 +148,13 @@ pub(crate) fn build(
     for name in &inputs.numbers {
         scales.push(match table.column(name)?.cells {
             Cells::Byte(_) => Scale::PIXEL,
-            _ => Scale::of(&number_column(table, schema, name)?, scaling),
+            _ => Scale::of(number_column(table, schema, name)?, scaling),
         });
     }
     let filled = filled_graph(&inputs, &scales)?;
     for (index, (name, _)) in inputs.derived.iter().enumerate() {
         let values = derived_column(table, schema, &inputs, &filled, index, name)?;
-        scales.push(Scale::of(&values, scaling));
+        scales.push(Scale::of(values, scaling));
     }
     let missing: Vec<bool> =
         inputs.numbers.iter().map(|n| schema.column(n).map(|c| c.missing > 0)).collect::<Result<_, _>>()?;
@@ -181,8 +175,9 @@ impl Scale {
     /// Bytes of images keep their common scale, so that neighbouring pixels stay comparable.
     const PIXEL: Scale = Scale { fill: 0.0, centre: 0.0, factor: 1.0 / 255.0, inverse_limit: 0.0 };
 
-    fn of(values: &[f64], scaling: Scaling) -> Scale {
-        let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    fn of(values: Vec<f64>, scaling: Scaling) -> Scale {
+        let mut sorted = values;
+        sorted.retain(|v| v.is_finite());
         sorted.sort_unstable_by(f64::total_cmp);
         let median = quantile(&sorted, 0.5);
         let (centre, factor, inverse_limit) = match scaling {
@@ -328,147 +323,6 @@ fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) 
     b.output("features", features);
     inputs.features = names;
     Ok(builder.finish()?)
-}
-
-/// A column of numbers or dates, NaN where missing.
-pub(crate) fn number_column(table: &Table, schema: &Schema, name: &str) -> Result<Vec<f64>, FitError> {
-    Ok(match schema.column(name)?.kind {
-        Kind::Date { .. } => schema.to_days(table, name)?,
-        _ => schema.to_numbers(table, name)?,
-    })
-}
-
-/// The raw inputs of a table, column by column.
-pub(crate) struct Raw {
-    pub numbers: Vec<Vec<f64>>,
-    pub codes: Vec<Vec<f64>>,
-}
-
-impl Raw {
-    /// The inputs `numbers` and `categories` of some rows, row by row.
-    pub fn rows(&self, rows: Range<usize>) -> [(&'static str, Vec<f64>); 2] {
-        let by_row = |columns: &[Vec<f64>]| {
-            let mut values = vec![0.0; rows.len() * columns.len()];
-            for (index, column) in columns.iter().enumerate() {
-                let places = values.iter_mut().skip(index).step_by(columns.len());
-                places.zip(&column[rows.clone()]).for_each(|(place, v)| *place = *v);
-            }
-            values
-        };
-        [("numbers", by_row(&self.numbers)), ("categories", by_row(&self.codes))]
-    }
-}
-
-/// Turns the cells of a table's input columns into numbers.
-pub(crate) fn raw(table: &Table, schema: &Schema, inputs: &Inputs, surprises: &mut Surprises) -> Result<Raw, FitError> {
-    let mut numbers = Vec::with_capacity(inputs.numbers.len());
-    for name in &inputs.numbers {
-        let column = number_column(table, schema, name)?;
-        if schema.column(name)?.missing == 0 {
-            let count = column.iter().filter(|v| v.is_nan()).count();
-            Surprises::add(&mut surprises.missing, name, count);
-        }
-        numbers.push(column);
-    }
-    let mut codes = Vec::with_capacity(inputs.categories.len());
-    for category in &inputs.categories {
-        let levels = match &schema.column(&category.name)?.kind {
-            Kind::Category { levels } => &levels[..],
-            _ => &[],
-        };
-        let known = category.levels.len();
-        let (mut unseen, mut missing) = (0, 0);
-        let code = |level| match level {
-            Level::Known(i) if (i as usize) < known => f64::from(i),
-            Level::Known(_) => known as f64,
-            Level::Missing if category.missing => (known + usize::from(category.other)) as f64,
-            Level::Missing => {
-                missing += 1;
-                -1.0
-            }
-            Level::Unseen => {
-                unseen += 1;
-                if category.other { known as f64 } else { -1.0 }
-            }
-        };
-        codes.push(schema.to_levels(table, &category.name, levels)?.into_iter().map(code).collect());
-        Surprises::add(&mut surprises.unseen, &category.name, unseen);
-        Surprises::add(&mut surprises.missing, &category.name, missing);
-    }
-    Ok(Raw { numbers, codes })
-}
-
-/// Calls `visit` with the row-major values of `output` for chunk after chunk of the table.
-fn run_chunks(
-    table: &Table,
-    schema: &Schema,
-    inputs: &Inputs,
-    graph: &Graph,
-    output: &str,
-    surprises: &mut Surprises,
-    mut visit: impl FnMut(usize, &[f64]) -> Result<(), FitError>,
-) -> Result<(), FitError> {
-    let tile = (NEAR / inputs.numbers.len().max(1)).clamp(64, CHUNK).min(table.rows().max(1));
-    let mut runner = Runner::new(graph, tile)?;
-    for start in (0..table.rows()).step_by(CHUNK) {
-        let rows: Vec<u32> = (start..table.rows().min(start + CHUNK)).map(|r| r as u32).collect();
-        let part = table.select_rows(&rows);
-        // Rows are told apart by line only in errors, where the part knows its lines.
-        let raw = raw(&part, schema, inputs, surprises)?;
-        for first in (0..rows.len()).step_by(tile) {
-            let rows = first..rows.len().min(first + tile);
-            let inputs = raw.rows(rows.clone());
-            visit(start + first, runner.run(rows.len(), &inputs.each_ref().map(|(name, v)| (*name, &v[..])), output)?)?;
-        }
-    }
-    Ok(())
-}
-
-/// The values of one derived input, all of them finite.
-fn derived_column(
-    table: &Table,
-    schema: &Schema,
-    inputs: &Inputs,
-    graph: &Graph,
-    index: usize,
-    name: &str,
-) -> Result<Vec<f64>, FitError> {
-    let width = inputs.numbers.len() + inputs.derived.len();
-    let mut column = Vec::with_capacity(table.rows());
-    run_chunks(table, schema, inputs, graph, "all", &mut Surprises::default(), |start, values| {
-        for (row, all) in values.chunks_exact(width).enumerate() {
-            let value = all[inputs.numbers.len() + index];
-            if !value.is_finite() {
-                let (file, place) = (table.name.clone(), table.place(start + row).to_string());
-                return Err(FitError::DerivedValue { file, place, name: name.to_string(), value });
-            }
-            column.push(value);
-        }
-        Ok(())
-    })?;
-    Ok(column)
-}
-
-/// The features of every row of a table, row by row.
-pub(crate) fn features<D: Real>(
-    table: &Table,
-    schema: &Schema,
-    inputs: &Inputs,
-    graph: &Graph,
-) -> Result<(Vec<D>, Surprises), FitError> {
-    let width = inputs.features.len();
-    let mut surprises = Surprises::default();
-    let mut features = Vec::with_capacity(table.rows() * width);
-    run_chunks(table, schema, inputs, graph, "features", &mut surprises, |start, values| {
-        if let Some(bad) = values.iter().position(|v| !D::from_f64(*v).to_f64().is_finite()) {
-            let (file, place) = (table.name.clone(), table.place(start + bad / width).to_string());
-            let name = inputs.features[bad % width].clone();
-            return Err(FitError::DerivedValue { file, place, name, value: values[bad] });
-        }
-        features.extend(values.iter().map(|&v| D::from_f64(v)));
-        Ok(())
-    })?;
-    Ok((features, surprises))
 }
 
 /// Splits `name = expression`.

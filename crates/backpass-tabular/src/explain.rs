@@ -8,7 +8,8 @@ use backpass::graph::{Graph, ScopeKind};
 use backpass::loss::Loss;
 use backpass::shape::Shape;
 
-use crate::encode::{Surprises, features, raw};
+use crate::encode::Surprises;
+use crate::features::{features, raw};
 use crate::fit_error::{FitError, ModelProblem};
 use crate::model::Model;
 use crate::options::Scaling;

@@ -3,9 +3,10 @@
 use backpass::Graph;
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
-use backpass::train::{Dataset, Epoch, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
+use backpass::train::{
+    Dataset, Epoch, Observer, Packed, Predictor, StopReason, TrainOptions, TrainReport, train,
+};
 use backpass_kernels::Real;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -15,11 +16,12 @@ use crate::decisions::{
     counted, describe_columns, describe_interval, describe_margins, describe_network, describe_rare_levels,
     describe_target, obstacles,
 };
-use crate::encode::{Inputs, build, features, number_column, split_derived};
+use crate::encode::{Inputs, build, split_derived};
+use crate::features::{number_column, pack};
 use crate::fit_error::FitError;
 use crate::formula::{Formula, coefficients};
 use crate::head::{HeadShape, head};
-use crate::held_out::{fold_rows, group_column, split};
+use crate::held_out::{Parted, fold_rows, group_column, split};
 use crate::infer::{InferOptions, KindName, MISSING};
 use crate::metrics::Metrics;
 use crate::model::{Head, Manifest, Model};
@@ -87,11 +89,8 @@ fn complete_rows(table: &Table, schema: &Schema, columns: &[String]) -> Result<V
     Ok((0..table.rows() as u32).filter(complete).collect())
 }
 
-/// What the columns of a table are, what is to be predicted, and the rows where that is known.
-pub(crate) fn subject<'a>(
-    table: &'a Table,
-    options: &FitOptions,
-) -> Result<(Schema, Target, Cow<'a, Table>), FitError> {
+/// What the columns of a table are, what is to be predicted, and the rows where that is known if it is not all of them.
+pub(crate) fn subject(table: &Table, options: &FitOptions) -> Result<(Schema, Target, Option<Vec<u32>>), FitError> {
     options.preset.as_deref().map_or(Ok(()), Preset::check)?;
     let columns = columns_named(table, &options.target)?;
     let schema = Schema::infer(table, &infer_options(options, &columns)?)?;
@@ -111,14 +110,21 @@ pub(crate) fn subject<'a>(
     target.interval = options.interval_share(&target.task)?;
     let present = target.present(table, &schema)?;
     let whole = present.len() == table.rows();
-    Ok((schema, target, if whole { Cow::Borrowed(table) } else { Cow::Owned(table.select_rows(&present)) }))
+    Ok((schema, target, (!whole).then_some(present)))
 }
 
 /// Takes every decision about a table, splits and encodes it.
 pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError> {
-    let mut decisions = table.notes.clone();
-    let all = table.rows();
-    let (schema, mut target, table) = subject(table, options)?;
+    prepare_from(table.clone(), options)
+}
+
+/// As [`prepare`], of a table that is not needed any more: its cells are given back to memory while they are encoded,
+/// unless there are copies of it.
+pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitError> {
+    let mut decisions = whole.notes.clone();
+    let all = whole.rows();
+    let (schema, mut target, mut chosen) = subject(&whole, options)?;
+    let table = whole.some_rows(chosen.as_deref());
     decisions.push(describe_target(&target));
     if table.rows() < all {
         let what = if target.columns.len() == 1 { "a target" } else { "all targets" };
@@ -131,7 +137,14 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         let count = counted(table.rows() - complete.len(), "row", "rows");
         decisions.push(format!("left out: {count} with a missing cell in a column of the formula"));
     }
-    let table = complete.map(|rows| table.select_rows(&rows)).map_or(table, Cow::Owned);
+    let table = match &complete {
+        Some(complete) => table.select_rows(complete),
+        None => table,
+    };
+    if let Some(complete) = complete {
+        let known = |row: u32| chosen.as_ref().map_or(row, |chosen| chosen[row as usize]);
+        chosen = Some(complete.into_iter().map(known).collect());
+    }
     let early = options.resolve(&target.task, table.rows(), 0);
     let parts = early.bag.unwrap_or(1);
     let bagged = parts > 1 && formula.is_none();
@@ -142,8 +155,13 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
             "a share, as every network of a bag validates on a fold; use --bag 1",
         ));
     }
-    let (table, validation) = if bagged { (table, None) } else { split(&table, &schema, &target, &early)? };
-    let schema = schema.learn(&table)?;
+    let parted = if bagged {
+        Parted { train: table, validation: None, rows: None }
+    } else {
+        split(table, &schema, &target, &early)?
+    };
+    let (table, validation) = (&parted.train, &parted.validation);
+    let schema = schema.learn(table)?;
     let apart = [options.weight.as_deref(), group_column(&early)].into_iter().flatten();
     let mut left_out: Vec<&str> = target.columns.iter().map(String::as_str).chain(apart).collect();
     if let Some(formula) = &formula {
@@ -153,7 +171,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         describe_columns(&schema, &left_out, &mut decisions);
     }
     let derived = split_derived(&options.inputs)?;
-    let (inputs, encoder) = build(&table, &schema, &left_out, &derived, early.scaling()?, early.levels()?)?;
+    let (inputs, encoder) = build(table, &schema, &left_out, &derived, early.scaling()?, early.levels()?)?;
     describe_rare_levels(&inputs.categories, &schema, &mut decisions);
     let resolved = options.resolve(&target.task, table.rows(), inputs.features.len());
     // The split is made, and fewer rows are left than it was decided on.
@@ -162,7 +180,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();
     let numbers: Vec<Vec<f64>> = match classes {
-        0 => target.columns.iter().map(|name| schema.to_numbers(&table, name)).collect::<Result<_, _>>()?,
+        0 => target.columns.iter().map(|name| schema.to_numbers(table, name)).collect::<Result<_, _>>()?,
         _ => Vec::new(),
     };
     let scales: Vec<(f64, f64)> = match &numbers[..] {
@@ -222,14 +240,16 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         history: Vec::new(),
     };
     let class_weights = options.class_weight.as_deref();
-    let class_weights = class_weights.map(|how| class_weights_of(how, &model, &table)).transpose()?;
-    let folds = if bagged { fold_rows(&table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
-    let tables = (&*table, validation.as_ref());
+    let class_weights = class_weights.map(|how| class_weights_of(how, &model, table)).transpose()?;
+    let folds = if bagged { fold_rows(table, &model.schema, &model.target, &early, parts)? } else { Vec::new() };
+    let sizes = (table.rows(), validation.as_ref().map(Table::rows));
+    let interval = describe_interval(&model.target, &resolved, if bagged { Some(table) } else { validation.as_ref() });
+    let source = Source { whole, chosen, parted };
     let weights = class_weights.as_deref();
     let data = if training.double_precision {
-        Data::Double(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+        Data::Double(Split::new(&model, source, &resolved, weights, &training.loss)?)
     } else {
-        Data::Single(Split::new(&model, tables, &resolved, weights, &training.loss)?)
+        Data::Single(Split::new(&model, source, &resolved, weights, &training.loss)?)
     };
     match (&mut formula, &mut shape) {
         (Some(formula), _) => {
@@ -247,16 +267,12 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
         }
         (None, None) => {}
     }
-    decisions.push(match &validation {
-        _ if bagged => format!("{} rows; {parts} networks, each validated on another {parts}th of them", table.rows()),
-        Some(validation) => format!("{} rows to train on, {} to validate on", table.rows(), validation.rows()),
-        None => format!("{} rows to train on, none to validate on", table.rows()),
+    decisions.push(match sizes {
+        (rows, _) if bagged => format!("{rows} rows; {parts} networks, each validated on another {parts}th of them"),
+        (rows, Some(validation)) => format!("{rows} rows to train on, {validation} to validate on"),
+        (rows, None) => format!("{rows} rows to train on, none to validate on"),
     });
-    decisions.extend(describe_interval(
-        &model.target,
-        &resolved,
-        if bagged { Some(&*table) } else { validation.as_ref() },
-    ));
+    decisions.extend(interval);
     let bag = shape.filter(|_| bagged).map(|shape| Bag { shape, folds });
     Ok(Prepared { resolved, decisions, model, head_shape, training, bag, data })
 }
@@ -308,6 +324,14 @@ enum Data {
     Double(Split<f64>),
 }
 
+/// What training and validation rows are taken from.
+struct Source {
+    whole: Table,
+    /// The rows of the whole table that are used, if not all; those of `parted` are counted among them.
+    chosen: Option<Vec<u32>>,
+    parted: Parted,
+}
+
 /// Training and validation rows.
 struct Split<D> {
     train: Rows<D>,
@@ -317,13 +341,31 @@ struct Split<D> {
 impl<D: Real> Split<D> {
     fn new(
         model: &Model,
-        (train, validation): (&Table, Option<&Table>),
+        Source { whole, chosen, parted: Parted { train, validation, rows: both } }: Source,
         options: &FitOptions,
         class_weights: Option<&[f64]>,
         loss: &Loss,
     ) -> Result<Self, FitError> {
-        let rows = |table| rows(model, table, options, class_weights, loss);
-        let split = Split { train: rows(train)?, validation: validation.map(rows).transpose()? };
+        let labels = |table: &Table| labels::<D>(model, table, options, class_weights, loss);
+        let train_labels = labels(&train)?;
+        let validation_labels = validation.as_ref().map(labels).transpose()?;
+        let encoded =
+            |table, chosen| pack::<D>(table, chosen, &model.schema, &model.inputs, &model.encoder).map(Arc::new);
+        // The one copy of the cells that is left is released while it is encoded.
+        drop(train);
+        let split = match (both, validation_labels, validation) {
+            (Some(both), Some(labels), validation) => {
+                drop(validation);
+                let packed = encoded(whole, chosen.as_deref())?;
+                let part = |labels: Labels<D>, rows: Vec<u32>| labels.with(Arc::clone(&packed), Some(rows.into()));
+                Split { train: part(train_labels, both.train), validation: Some(part(labels, both.validation)) }
+            }
+            (_, labels, validation) => {
+                let train = train_labels.with(encoded(whole, chosen.as_deref())?, None);
+                let validation = validation.map(|table| encoded(table, None)).transpose()?;
+                Split { train, validation: labels.zip(validation).map(|(labels, packed)| labels.with(packed, None)) }
+            }
+        };
         // A wrong `watch` is an error now, not after the first epoch.
         watch(options, model, split.validation.as_ref())?;
         Ok(split)
@@ -357,7 +399,7 @@ impl<D: Real> Split<D> {
             drop(watched);
             model.network = network;
             let judged = self.validation.as_ref().map(|rows| -> Result<_, FitError> {
-                let outputs = Predictor::<D>::new(&model.network, threads)?.predict(&rows.encoded.x);
+                let outputs = Predictor::<D>::new(&model.network, threads)?.predict_data(&rows.encoded);
                 Ok((outputs.iter().map(|v| v.to_f64()).collect::<Vec<f64>>(), rows.targets.clone()))
             });
             (report, judged.transpose()?)
@@ -384,7 +426,7 @@ impl<D: Real> Split<D> {
             validation_metrics = Some(model.target.metrics(&values, &targets, None, |_| true)?);
         }
         model.head = head(&shape)?;
-        let train_metrics = model.judge(&self.train.encoded.x, &self.train.targets, threads)?;
+        let train_metrics = model.judge(&self.train.encoded, &self.train.targets, threads)?;
         Ok(Trained { model, report, train_metrics, validation_metrics, decisions })
     }
 }
@@ -465,6 +507,25 @@ pub(crate) struct Rows<D> {
     pub targets: Vec<f64>,
 }
 
+/// What is known of rows beside their features: targets as the network and as the table has them, and weights.
+struct Labels<D> {
+    /// Targets of a row.
+    width: usize,
+    y: Vec<D>,
+    targets: Vec<f64>,
+    weights: Option<Vec<f32>>,
+}
+
+impl<D: Real> Labels<D> {
+    /// The same rows with their features: those of the rows given, or of all.
+    fn with(self, packed: Arc<Packed<D>>, rows: Option<Arc<[u32]>>) -> Rows<D> {
+        let Labels { width, y, targets, weights } = self;
+        let mut encoded = Dataset::packed(packed, rows, width, y);
+        encoded.weights = weights;
+        Rows { encoded, targets }
+    }
+}
+
 /// The features, targets and weights of a table's rows, for a model whose encoder is built.
 pub(crate) fn rows<D: Real>(
     model: &Model,
@@ -473,7 +534,18 @@ pub(crate) fn rows<D: Real>(
     class_weights: Option<&[f64]>,
     loss: &Loss,
 ) -> Result<Rows<D>, FitError> {
-    let (x, _) = features(table, &model.schema, &model.inputs, &model.encoder)?;
+    let labels = labels(model, table, options, class_weights, loss)?;
+    let packed = pack(table.clone(), None, &model.schema, &model.inputs, &model.encoder)?;
+    Ok(labels.with(Arc::new(packed), None))
+}
+
+fn labels<D: Real>(
+    model: &Model,
+    table: &Table,
+    options: &FitOptions,
+    class_weights: Option<&[f64]>,
+    loss: &Loss,
+) -> Result<Labels<D>, FitError> {
     let targets = model.targets(table)?;
     let width = model.target.columns.len();
     let scaled = |(at, value): (usize, &f64)| {
@@ -486,9 +558,9 @@ pub(crate) fn rows<D: Real>(
         let (name, value, loss) = (model.target.columns[at % width].clone(), targets[at], loss.choice().name);
         return Err(FitError::TargetValue { file, place, name, value, loss, expected });
     }
-    let mut encoded = Dataset::new(model.inputs.features.len(), x, width, y);
+    let mut row_weights = None;
     if options.weight.is_some() || class_weights.is_some() {
-        let mut weights = vec![1.0; encoded.rows()];
+        let mut weights = vec![1.0; table.rows()];
         if let Some(column) = &options.weight {
             table.column(column)?;
             weights = model.schema.to_numbers(table, column)?;
@@ -500,9 +572,9 @@ pub(crate) fn rows<D: Real>(
         if let Some(of_class) = class_weights {
             weights.iter_mut().zip(&targets).for_each(|(w, class)| *w *= of_class[*class as usize]);
         }
-        encoded.weights = Some(weights.into_iter().map(|w| w as f32).collect());
+        row_weights = Some(weights.into_iter().map(|w| w as f32).collect());
     }
-    Ok(Rows { encoded, targets })
+    Ok(Labels { width, y, targets, weights: row_weights })
 }
 
 /// The weight of each class; a balanced one comes from the training rows and serves the validation rows too.

@@ -110,7 +110,11 @@ impl DataSet {
         };
         let (x1, x2): (Vec<f64>, Vec<f64>) = of_row.iter().map(point).unzip();
         let letters = of_row.iter().map(|&class| &LETTERS[class..=class]);
-        let columns = [("x1", Cells::Number(x1)), ("x2", Cells::Number(x2)), ("class", Cells::Text(letters.collect()))];
+        let columns = [
+            ("x1", Cells::Number(x1.into())),
+            ("x2", Cells::Number(x2.into())),
+            ("class", Cells::Text(letters.collect())),
+        ];
         let columns = columns.map(|(name, cells)| Column { name: name.into(), cells });
         Ok(Table::new(self.name, columns.into())?)
     }

@@ -1,6 +1,5 @@
 //! Rows that training does not learn from, as the options want them.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use backpass_kernels::philox::Stream;
@@ -25,24 +24,28 @@ enum ValidationRows {
     Table(Box<Table>),
 }
 
+/// A table apart from the rows to validate on.
+pub(crate) struct Parted {
+    pub train: Table,
+    pub validation: Option<Table>,
+    /// The rows of both, if both are of one table.
+    pub rows: Option<Split>,
+}
+
 /// Splits off the validation rows.
-pub(crate) fn split<'a>(
-    table: &'a Table,
-    schema: &Schema,
-    target: &Target,
-    options: &FitOptions,
-) -> Result<(Cow<'a, Table>, Option<Table>), FitError> {
-    let share = match validation_rows(options, table)? {
-        ValidationRows::None => return Ok((Cow::Borrowed(table), None)),
+pub(crate) fn split(table: Table, schema: &Schema, target: &Target, options: &FitOptions) -> Result<Parted, FitError> {
+    let share = match validation_rows(options, &table)? {
+        ValidationRows::None => return Ok(Parted { train: table, validation: None, rows: None }),
         ValidationRows::Table(rows) => {
             let present = target.present(&rows, schema)?;
-            return Ok((Cow::Borrowed(table), Some(rows.select_rows(&present))));
+            return Ok(Parted { train: table, validation: Some(rows.select_rows(&present)), rows: None });
         }
         ValidationRows::Share(share) => share,
     };
     let split =
-        by_strategy(table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
-    Ok((Cow::Owned(table.select_rows(&split.train)), Some(table.select_rows(&split.validation))))
+        by_strategy(&table, schema, target, options, |rows, strategy, random| holdout(rows, share, strategy, random))?;
+    let (train, validation) = (table.select_rows(&split.train), table.select_rows(&split.validation));
+    Ok(Parted { train, validation: Some(validation), rows: Some(split) })
 }
 
 impl Model {

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::date::DateFormat;
 use crate::error::{Result, TableError};
 use crate::number::{Notation, parse};
+use crate::readers::PlainNumbers;
 use crate::schema::{ColumnSchema, Kind, Schema};
 use crate::table::{Cells, Column, Table};
+use crate::text_cells::Cell;
 
 /// The texts that stand for a missing value unless others are given.
 pub const MISSING: &[&str] = &["", "NA", "N/A", "NaN", "null", "None", "?", "-", "#N/A"];
@@ -143,7 +145,15 @@ struct Numbers {
     values: Vec<f64>,
     missing: usize,
     /// The rows whose cells are neither numbers nor missing.
-    odd: Vec<usize>,
+    odd: Vec<u32>,
+}
+
+/// What a cell is where numbers are looked for.
+#[derive(Clone, Copy)]
+enum Found {
+    Number(f64),
+    Missing,
+    Odd,
 }
 
 impl Look<'_> {
@@ -163,9 +173,9 @@ impl Look<'_> {
                     None => Ok(requested(Kind::Number { notation, odd: Vec::new() })),
                     Some(&row) => Err(TableError::NotNumber {
                         file: self.table.name.clone(),
-                        place: self.table.place(row),
+                        place: self.table.place(row as usize),
                         column: self.column.name.clone(),
-                        value: self.text(row).into_owned(),
+                        value: self.text(row as usize).into_owned(),
                     }),
                 }
             }
@@ -196,7 +206,7 @@ impl Look<'_> {
             found.warning = Some(format!(
                 "{} of {present} cells are numbers; the first that is not is {}",
                 numbers.values.len(),
-                self.cell(numbers.odd[0]),
+                self.cell(numbers.odd[0] as usize),
             ));
         }
         found
@@ -204,15 +214,16 @@ impl Look<'_> {
 
     fn number(&self, numbers: Numbers) -> ColumnSchema {
         let Numbers { notation, values, missing, odd } = numbers;
-        let distinct = self.distinct(&values);
         let whole = missing == 0 && odd.is_empty();
-        if distinct == 1 && whole {
-            let reason = format!("every cell is {}", values[0]);
-            return self.found(Kind::Constant, missing, distinct, reason);
-        }
         let counts_up =
             values.windows(2).all(|pair| pair[1] == pair[0] + 1.0) && values.iter().all(|value| value.fract() == 0.0);
-        if counts_up && whole && values.len() >= 10 && notation == Notation::Plain && !self.keep {
+        let (present, first) = (values.len(), values.first().copied());
+        let distinct = self.distinct(values);
+        if let Some(first) = first.filter(|_| distinct == 1 && whole) {
+            let reason = format!("every cell is {first}");
+            return self.found(Kind::Constant, missing, distinct, reason);
+        }
+        if counts_up && whole && present >= 10 && notation == Notation::Plain && !self.keep {
             let reason = "every value is different and increases by 1: an identifier".into();
             return self.found(Kind::Identifier, missing, distinct, reason);
         }
@@ -222,7 +233,7 @@ impl Look<'_> {
             Notation::DecimalComma => " with a decimal comma",
         };
         let reason = match missing + odd.len() {
-            0 => format!("all {} cells are numbers{written}", values.len()),
+            0 => format!("all {present} cells are numbers{written}"),
             lost => format!("all cells but {lost} missing ones are numbers{written}"),
         };
         let warning = odd.first().map(|&row| {
@@ -230,10 +241,10 @@ impl Look<'_> {
                 "{} of {} cells are not numbers and count as missing; the first is {}",
                 odd.len(),
                 self.column.cells.len(),
-                self.cell(row),
+                self.cell(row as usize),
             )
         });
-        let mut texts: Vec<String> = odd.iter().map(|&row| self.text(row).into_owned()).collect();
+        let mut texts: Vec<String> = odd.iter().map(|&row| self.text(row as usize).into_owned()).collect();
         texts.sort();
         texts.dedup();
         let kind = Kind::Number { notation, odd: texts };
@@ -304,17 +315,38 @@ impl<'a> Look<'a> {
 
     /// The number of missing cells, and how often every other text occurs.
     fn counts(&self) -> (usize, HashMap<Cow<'a, str>, usize>) {
-        let mut missing = self.column.cells.len();
-        let mut counts = HashMap::new();
-        for (_, text) in self.present() {
-            missing -= 1;
-            *counts.entry(text).or_default() += 1;
+        let mut missing = 0;
+        let mut counts: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        let mut add = |text: Cow<'a, str>, count: usize| match is_missing(&text, self.missing) {
+            true => missing += count,
+            false => *counts.entry(text).or_default() += count,
+        };
+        match &self.column.cells {
+            Cells::Text(cells) => {
+                // Texts that the column keeps once are counted by their numbers.
+                let mut known = vec![0; cells.known_texts()];
+                for row in 0..cells.len() {
+                    match cells.cell(row) {
+                        Cell::Known(code, _) => known[code as usize] += 1,
+                        _ => add(self.text(row), 1),
+                    }
+                }
+                let used = (0..).zip(known).filter(|(_, count)| *count > 0);
+                used.for_each(|(code, count)| add(cells.known_text(code).trim().into(), count));
+            }
+            cells => (0..cells.len()).for_each(|row| add(self.text(row), 1)),
         }
         (missing, counts)
     }
 
     /// Whether the cells are codes such as postcodes: digits of equal length with leading zeros.
     fn codes(&self) -> bool {
+        // Plain numbers have no leading zeros, and a single 0 is not long enough for a code.
+        if let Cells::Text(cells) = &self.column.cells
+            && !cells.may_have(|text| text.trim_start().starts_with('0'))
+        {
+            return false;
+        }
         let mut cells = self.present().map(|(_, text)| text);
         let Some(first) = cells.next() else {
             return false;
@@ -330,14 +362,14 @@ impl<'a> Look<'a> {
     }
 
     /// How many different numbers there are among those of the column.
-    fn distinct(&self, values: &[f64]) -> usize {
+    fn distinct(&self, values: Vec<f64>) -> usize {
         if let Cells::Byte(cells) = &self.column.cells {
             let mut seen = [false; 256];
-            cells.iter().for_each(|&cell| seen[usize::from(cell)] = true);
+            cells.iter().for_each(|cell| seen[usize::from(cell)] = true);
             return seen.iter().filter(|seen| **seen).count();
         }
-        // Zero and negative zero are the same number.
-        let mut bits: Vec<u64> = values.iter().map(|value| (value + 0.0).to_bits()).collect();
+        // Zero and negative zero are the same number. The list of bits takes the memory of the values.
+        let mut bits: Vec<u64> = values.into_iter().map(|value| (value + 0.0).to_bits()).collect();
         bits.sort_unstable();
         bits.dedup();
         bits.len()
@@ -360,26 +392,37 @@ impl<'a> Look<'a> {
 
     fn numbers_in(&self, notation: Notation) -> Numbers {
         let rows = self.column.cells.len();
-        let mut numbers = Numbers { notation, values: Vec::new(), missing: 0, odd: Vec::new() };
+        let mut numbers = Numbers { notation, values: Vec::with_capacity(rows), missing: 0, odd: Vec::new() };
         match &self.column.cells {
-            Cells::Byte(cells) => numbers.values = cells.iter().map(|&cell| cell.into()).collect(),
+            Cells::Byte(cells) => numbers.values.extend(cells.iter().map(f64::from)),
             Cells::Number(cells) => {
                 let markers = missing_numbers(self.missing);
                 let is_number = |cell: &f64| cell.is_finite() && !markers.contains(cell);
-                numbers.values = cells.iter().copied().filter(is_number).collect();
-                numbers.odd = (0..rows).filter(|&row| cells[row].is_infinite()).collect();
+                numbers.values.extend(cells.iter().filter(is_number));
+                let is_infinite = |row: &u32| cells.get(*row as usize).is_some_and(f64::is_infinite);
+                numbers.odd = (0..rows as u32).filter(is_infinite).collect();
                 numbers.missing = rows - numbers.values.len() - numbers.odd.len();
             }
-            Cells::Text(_) => {
-                let mut present = 0;
-                for (row, text) in self.present() {
-                    present += 1;
-                    match parse(&text, notation) {
-                        Some(value) => numbers.values.push(value),
-                        None => numbers.odd.push(row),
+            Cells::Text(cells) => {
+                let read = |text: &str| match is_missing(text, self.missing) {
+                    true => Found::Missing,
+                    false => parse(text, notation).map_or(Found::Odd, Found::Number),
+                };
+                let plain = PlainNumbers::new(notation, self.missing);
+                let mut known: Vec<Option<Found>> = vec![None; cells.known_texts()];
+                for row in 0..rows {
+                    let found = match cells.cell(row) {
+                        Cell::Number(value) if plain.says(value) => Found::Number(value),
+                        Cell::Number(_) => read(&cells.get(row)),
+                        Cell::Known(code, text) => *known[code as usize].get_or_insert_with(|| read(text)),
+                        Cell::Text(text) => read(text),
+                    };
+                    match found {
+                        Found::Number(value) => numbers.values.push(value),
+                        Found::Odd => numbers.odd.push(row as u32),
+                        Found::Missing => numbers.missing += 1,
                     }
                 }
-                numbers.missing = rows - present;
             }
         }
         numbers

@@ -317,6 +317,6 @@ fn filling(shown: [(f64, f64); 2], size: usize) -> [((f64, f64), usize); 2] {
 
 /// A table of columns of numbers.
 fn numbers(columns: Vec<(&str, Vec<f64>)>) -> Result<Table, FitError> {
-    let column = |(name, values): (&str, Vec<f64>)| Column { name: name.into(), cells: Cells::Number(values) };
+    let column = |(name, values): (&str, Vec<f64>)| Column { name: name.into(), cells: Cells::Number(values.into()) };
     Ok(Table::new("the plane", columns.into_iter().map(column).collect())?)
 }

@@ -2,12 +2,13 @@
 
 use backpass::graph::Graph;
 use backpass::nn::Network;
-use backpass::train::{Epoch, Predictor};
+use backpass::train::{Dataset, Epoch, Predictor};
 use backpass_kernels::Real;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::encode::{CHUNK, Inputs, Surprises, features};
+use crate::encode::{CHUNK, Inputs, Surprises};
+use crate::features::{features, visit_features};
 use crate::fit_error::FitError;
 use crate::formula::Coefficient;
 use crate::metrics::{self, Metrics, decide};
@@ -184,11 +185,18 @@ impl Model {
         members: Option<&[u32]>,
         threads: usize,
     ) -> Result<Predictions, FitError> {
-        let (x, surprises) = features::<D>(table, &self.schema, &self.inputs, &self.encoder)?;
-        let mut outputs = Predictor::<D>::new(&self.network, threads)?.predict(&x);
-        self.keep_one(&mut outputs, members);
-        let values = self.head_values(&outputs)?;
-        let (classes, names) = (self.target.task.classes().to_vec(), self.target.prediction_names());
+        let mut network = Predictor::<D>::new(&self.network, threads)?;
+        let mut head = self.head_runner(table.rows())?;
+        let names = self.target.prediction_names();
+        let mut values = Vec::with_capacity(table.rows() * names.len());
+        let surprises = visit_features(table, &self.schema, &self.inputs, &self.encoder, |start, x: &[D]| {
+            let mut outputs = network.predict(x);
+            let rows = outputs.len() / self.network.outputs();
+            self.keep_one(&mut outputs, members.map(|members| &members[start..start + rows]));
+            values.extend(head.values(&outputs)?);
+            Ok(())
+        })?;
+        let classes = self.target.task.classes().to_vec();
         Ok(Predictions { values, classes, names, threshold: self.target.threshold, surprises })
     }
 
@@ -247,8 +255,13 @@ impl Model {
     }
 
     /// Metrics on encoded rows.
-    pub(crate) fn judge<D: Real>(&self, x: &[D], targets: &[f64], threads: usize) -> Result<Metrics, FitError> {
-        let outputs = Predictor::<D>::new(&self.network, threads)?.predict(x);
+    pub(crate) fn judge<D: Real>(
+        &self,
+        rows: &Dataset<D>,
+        targets: &[f64],
+        threads: usize,
+    ) -> Result<Metrics, FitError> {
+        let outputs = Predictor::<D>::new(&self.network, threads)?.predict_data(rows);
         self.target.metrics(&self.head_values(&outputs)?, targets, None, |_| true)
     }
 }

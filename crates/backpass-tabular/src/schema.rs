@@ -1,14 +1,12 @@
 //! What the columns of a table are, and their cells as values of that kind.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::date::DateFormat;
 use crate::error::{Result, TableError};
-use crate::infer::{is_missing, missing_numbers};
-use crate::number::{Notation, parse};
-use crate::table::{Cells, Table};
+use crate::number::Notation;
+use crate::readers::{LevelReader, NumberReader};
+use crate::table::Table;
 
 /// The kinds of all columns of a table. Stored with a model, it reads new tables the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,101 +112,18 @@ impl Schema {
 
     /// The cells of a column as numbers, NaN where missing. Booleans count as 1 and 0.
     pub fn to_numbers(&self, table: &Table, name: &str) -> Result<Vec<f64>> {
-        let (notation, odd) = match &self.column(name)?.kind {
-            Kind::Number { notation, odd } => (*notation, &odd[..]),
-            _ => (Notation::Plain, &[][..]),
-        };
-        let fail = |row: usize, value: &str| TableError::NotNumber {
-            file: table.name.clone(),
-            place: table.place(row),
-            column: name.into(),
-            value: value.into(),
-        };
-        match &table.column(name)?.cells {
-            Cells::Byte(cells) => Ok(cells.iter().map(|&cell| cell.into()).collect()),
-            Cells::Number(cells) => {
-                let markers = missing_numbers(&self.missing);
-                let number = |(row, &cell): (usize, &f64)| match cell {
-                    _ if markers.contains(&cell) => Ok(f64::NAN),
-                    f64::INFINITY | f64::NEG_INFINITY => {
-                        let text = cell.to_string();
-                        if odd.contains(&text) { Ok(f64::NAN) } else { Err(fail(row, &text)) }
-                    }
-                    _ => Ok(cell),
-                };
-                cells.iter().enumerate().map(number).collect()
-            }
-            Cells::Text(cells) => {
-                let number = |(row, cell): (usize, &str)| {
-                    if is_missing(cell, &self.missing) || odd.iter().any(|odd| odd == cell.trim()) {
-                        return Ok(f64::NAN);
-                    }
-                    let number = parse(cell, notation).or_else(|| boolean(cell).map(f64::from));
-                    number.ok_or_else(|| fail(row, cell))
-                };
-                cells.iter().enumerate().map(number).collect()
-            }
-        }
+        NumberReader::numbers(self, name)?.read(table, 0..table.rows())
     }
 
     /// The cells of a column as indices into `levels`. Different spellings of a number or a
     /// boolean match: `1`, `1.0` and, if it is no level of its own, `true`.
     pub fn to_levels(&self, table: &Table, name: &str, levels: &[String]) -> Result<Vec<Level>> {
-        let column = table.column(name)?;
-        let exact = (0..).zip(levels).map(|(index, level)| (level.clone(), index));
-        let mut indices: HashMap<String, u32> = exact.collect();
-        for (index, level) in (0..).zip(levels) {
-            if let Some(spelling) = canonical(level) {
-                indices.entry(spelling).or_insert(index);
-            }
-        }
-        let level = |row| {
-            let text = column.cells.text(row);
-            if is_missing(&text, &self.missing) {
-                return Level::Missing;
-            }
-            let index = indices.get(text.trim()).or_else(|| indices.get(&canonical(&text)?));
-            index.map_or(Level::Unseen, |&index| Level::Known(index))
-        };
-        Ok((0..column.cells.len()).map(level).collect())
+        LevelReader::new(self, name, levels).read(table, 0..table.rows())
     }
 
     /// The cells of a column as days since 1 January 1970 with the time of day as the fraction,
     /// NaN where missing.
     pub fn to_days(&self, table: &Table, name: &str) -> Result<Vec<f64>> {
-        let format = match self.column(name)?.kind {
-            Kind::Date { format } => format,
-            _ => DateFormat::Iso,
-        };
-        let column = table.column(name)?;
-        let day = |row: usize| {
-            let text = column.cells.text(row);
-            if is_missing(&text, &self.missing) {
-                return Ok(f64::NAN);
-            }
-            // Parquet has a type for dates, so its cells are ISO dates in any case.
-            let day = format.parse(&text).or_else(|| DateFormat::Iso.parse(&text));
-            day.ok_or_else(|| TableError::NotDate {
-                file: table.name.clone(),
-                place: table.place(row),
-                column: name.into(),
-                value: text.into_owned(),
-                example: format.example(),
-            })
-        };
-        (0..column.cells.len()).map(day).collect()
+        NumberReader::days(self, name)?.read(table, 0..table.rows())
     }
-}
-
-/// One spelling for all spellings of a number or a boolean; none for other texts.
-fn canonical(text: &str) -> Option<String> {
-    let number = boolean(text).map(f64::from).or_else(|| parse(text, Notation::Plain))?;
-    // Adding zero makes -0 the same as 0.
-    Some((number + 0.0).to_string())
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    let text = text.trim();
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
-    (is("true") || is("false")).then(|| is("true"))
 }

@@ -1,4 +1,4 @@
-//! What programs read of a training.
+//! What programs read of a training run.
 
 use serde::Serialize;
 

@@ -1,8 +1,10 @@
 //! Tables: named columns of equal length, kept as the file has them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::error::{Place, Result, TableError};
+use crate::text_cells::{Selection, TextCells, Values};
 
 /// A table as it was read: nothing is typed or converted yet.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +14,7 @@ pub struct Table {
     /// The columns, all with the same number of rows (at most `u32::MAX`).
     pub columns: Vec<Column>,
     /// The line of every row in its text file; empty for other files.
-    pub lines: Vec<u32>,
+    pub lines: Lines,
     /// Height and width, if every row is an image.
     pub image: Option<(usize, usize)>,
     /// The delimiter of a text file.
@@ -33,64 +35,52 @@ pub struct Column {
 /// The cells of a column in a compact form.
 #[derive(Clone, Debug)]
 pub enum Cells {
-    /// Raw text, from text files and from the text and date columns of Parquet files.
+    /// Text, from text files and from the text and date columns of Parquet files.
     Text(TextCells),
     /// Numbers, NaN where missing, from Parquet files.
-    Number(Vec<f64>),
+    Number(Values<f64>),
     /// Bytes without missing values: pixels and labels of IDX files.
-    Byte(Vec<u8>),
+    Byte(Values<u8>),
 }
 
-/// Many short texts in one buffer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TextCells {
-    text: String,
-    ends: Vec<u32>,
+/// The lines of rows in a text file, kept as stretches of rows on lines that follow each other.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The first row and its line, from every stretch.
+    starts: Arc<Vec<(u32, u32)>>,
+    count: u32,
+    rows: Option<Arc<[u32]>>,
 }
 
-impl TextCells {
-    /// Appends a cell. False, with nothing appended, if the column would exceed 4 GiB.
-    #[must_use]
-    pub fn push(&mut self, cell: &str) -> bool {
-        let Ok(end) = u32::try_from(self.text.len() + cell.len()) else {
-            return false;
+impl Lines {
+    /// The line of a row; none beyond the last one.
+    pub fn get(&self, row: usize) -> Option<u32> {
+        let row = match &self.rows {
+            None => u32::try_from(row).ok()?,
+            Some(rows) => *rows.get(row)?,
         };
-        self.text.push_str(cell);
-        self.ends.push(end);
-        true
-    }
-
-    /// The number of cells.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no cell.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The text of a cell; empty beyond the last one.
-    pub fn get(&self, row: usize) -> &str {
-        let start = row.checked_sub(1).and_then(|before| self.ends.get(before));
-        let start = start.map_or(0, |&end| end as usize);
-        self.ends.get(row).map_or("", |&end| &self.text[start..end as usize])
-    }
-
-    /// All cells in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).map(|row| self.get(row))
+        let after = self.starts.partition_point(|&(first, _)| first <= row);
+        let (first, line) = *self.starts.get(after.checked_sub(1).filter(|_| row < self.count)?)?;
+        Some(line.saturating_add(row - first))
     }
 }
 
-impl<S: AsRef<str>> FromIterator<S> for TextCells {
-    /// Collects cells; those beyond 4 GiB of text become empty.
-    fn from_iter<I: IntoIterator<Item = S>>(cells: I) -> Self {
-        let mut collected = TextCells::default();
-        for cell in cells {
-            let _ = collected.push(cell.as_ref()) || collected.push("");
+impl FromIterator<u32> for Lines {
+    fn from_iter<I: IntoIterator<Item = u32>>(lines: I) -> Self {
+        let mut all = Lines::default();
+        lines.into_iter().for_each(|line| all.push(line));
+        all
+    }
+}
+
+impl Lines {
+    /// Appends the line of the next row.
+    pub(crate) fn push(&mut self, line: u32) {
+        let starts = Arc::make_mut(&mut self.starts);
+        if starts.last().is_none_or(|(first, start)| start.saturating_add(self.count - first) != line) {
+            starts.push((self.count, line));
         }
-        collected
+        self.count += 1;
     }
 }
 
@@ -112,24 +102,21 @@ impl Cells {
     /// A cell as text: numbers in their shortest form, missing numbers and rows beyond the end empty.
     pub fn text(&self, row: usize) -> Cow<'_, str> {
         match self {
-            Cells::Text(cells) => cells.get(row).into(),
+            Cells::Text(cells) => cells.get(row),
             Cells::Number(cells) => match cells.get(row) {
                 Some(number) if !number.is_nan() => number.to_string().into(),
                 _ => "".into(),
             },
-            Cells::Byte(cells) => cells.get(row).map(u8::to_string).unwrap_or_default().into(),
+            Cells::Byte(cells) => cells.get(row).map(|byte| byte.to_string()).unwrap_or_default().into(),
         }
     }
 
     /// The cells of the given rows, in that order.
-    fn select(&self, rows: &[u32]) -> Cells {
-        let rows = rows.iter().map(|&row| row as usize);
+    fn select(&self, selection: &mut Selection<'_>) -> Cells {
         match self {
-            Cells::Text(cells) => Cells::Text(rows.map(|row| cells.get(row)).collect()),
-            Cells::Number(cells) => {
-                Cells::Number(rows.map(|row| cells.get(row).copied().unwrap_or(f64::NAN)).collect())
-            }
-            Cells::Byte(cells) => Cells::Byte(rows.map(|row| cells.get(row).copied().unwrap_or(0)).collect()),
+            Cells::Text(cells) => Cells::Text(cells.select(selection)),
+            Cells::Number(cells) => Cells::Number(cells.select(selection)),
+            Cells::Byte(cells) => Cells::Byte(cells.select(selection)),
         }
     }
 }
@@ -169,18 +156,23 @@ impl Table {
         }
     }
 
-    /// A table of the given rows, in that order; rows beyond the end have missing cells.
+    /// A table of the given rows, in that order; rows beyond the end have missing cells. The cells are shared, not copied.
     pub fn select_rows(&self, rows: &[u32]) -> Table {
-        let columns =
-            self.columns.iter().map(|column| Column { name: column.name.clone(), cells: column.cells.select(rows) });
-        let line = |&row: &u32| self.lines.get(row as usize).copied();
+        let mut selection = Selection::new(rows);
+        let mut select =
+            |column: &Column| Column { name: column.name.clone(), cells: column.cells.select(&mut selection) };
         Table {
             name: self.name.clone(),
-            columns: columns.collect(),
-            lines: rows.iter().filter_map(line).collect(),
+            columns: self.columns.iter().map(&mut select).collect(),
+            lines: Lines { rows: Some(selection.of(self.lines.rows.as_ref())), ..self.lines.clone() },
             notes: self.notes.clone(),
             ..*self
         }
+    }
+
+    /// A table of the given rows, or of all.
+    pub(crate) fn some_rows(&self, rows: Option<&[u32]>) -> Table {
+        rows.map_or_else(|| self.clone(), |rows| self.select_rows(rows))
     }
 
     /// A table of the first rows, at most `count`.
@@ -191,7 +183,17 @@ impl Table {
 
     /// Where a row comes from, to name it in a message.
     pub fn place(&self, row: usize) -> Place {
-        self.lines.get(row).map_or(Place::Row(row + 1), |&line| Place::Line(line))
+        self.lines.get(row).map_or(Place::Row(row + 1), Place::Line)
+    }
+
+    /// Frees the memory of texts in rows that are done with, as far as nobody else has copies of the table: of the
+    /// chunk of [`CHUNK_ROWS`](crate::text_cells::CHUNK_ROWS) rows with that number.
+    pub(crate) fn release(&mut self, chunk: usize) {
+        for column in &mut self.columns {
+            if let Cells::Text(cells) = &mut column.cells {
+                cells.release(chunk);
+            }
+        }
     }
 
     fn unknown(&self, name: &str) -> TableError {
@@ -210,7 +212,7 @@ mod tests {
     fn table() -> Table {
         let text =
             |name: &str, cells: &[&str]| Column { name: name.into(), cells: Cells::Text(cells.iter().collect()) };
-        let number = Column { name: "n".into(), cells: Cells::Number(vec![1.0, f64::NAN, 2.5]) };
+        let number = Column { name: "n".into(), cells: Cells::Number(vec![1.0, f64::NAN, 2.5].into()) };
         Table::new("t", vec![text("a", &["x", "", "zé"]), number]).unwrap()
     }
 
@@ -226,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_rows() {
+        let lines: Lines = [3, 4, 6, 7, 9].into_iter().collect();
+        assert_eq!(lines.starts.len(), 3);
+        assert_eq!(
+            (0..6).map(|row| lines.get(row)).collect::<Vec<_>>(),
+            [Some(3), Some(4), Some(6), Some(7), Some(9), None]
+        );
+        let some = Table { lines, ..table() }.select_rows(&[2, 0]).select_rows(&[1, 0, 5]);
+        assert_eq!([0, 1, 2].map(|row| some.place(row)), [Place::Line(3), Place::Line(6), Place::Row(3)]);
+    }
+
+    #[test]
     fn names_are_checked() {
         let mut table = table();
         let error = table.column("N").unwrap_err().to_string();
@@ -238,7 +252,7 @@ mod tests {
     #[test]
     fn unequal_columns_are_refused() {
         let mut columns = table().columns;
-        columns[1].cells = Cells::Byte(vec![1]);
+        columns[1].cells = Cells::Byte(vec![1].into());
         assert!(matches!(Table::new("t", columns), Err(TableError::UnequalColumns { found: 1, expected: 3, .. })));
     }
 }

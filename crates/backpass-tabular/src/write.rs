@@ -36,7 +36,7 @@ mod tests {
     fn quotes_where_needed() {
         let columns = vec![
             Column { name: "a,b".into(), cells: Cells::Text(["x", "\"y\"", ""].iter().collect()) },
-            Column { name: "n".into(), cells: Cells::Number(vec![1.5, f64::NAN, 2.0]) },
+            Column { name: "n".into(), cells: Cells::Number(vec![1.5, f64::NAN, 2.0].into()) },
         ];
         let mut out = Vec::new();
         write_csv(&Table::new("t", columns).unwrap(), &mut out).unwrap();

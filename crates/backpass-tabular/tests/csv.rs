@@ -108,7 +108,7 @@ fn bad_files_are_refused_with_their_line() {
 #[test]
 fn rows_know_their_line() {
     let table = csv("a,b\n\n1,2\n\"x\r\ny\",3\r\n4,5").unwrap();
-    assert_eq!(table.lines, [3, 4, 6]);
+    assert_eq!([0, 1, 2, 3].map(|row| table.lines.get(row)), [Some(3), Some(4), Some(6), None]);
     assert_eq!(table.select_rows(&[2]).place(0), Place::Line(6));
 }
 

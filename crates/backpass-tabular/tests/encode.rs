@@ -116,8 +116,8 @@ fn dates_become_days_and_some_columns_are_set_aside() {
 
 #[test]
 fn bytes_of_images_are_shares_of_255() {
-    let column = |name: &str, cells: &[u8]| Column { name: name.into(), cells: Cells::Byte(cells.to_vec()) };
-    let y = Column { name: "y".into(), cells: Cells::Number(vec![0.5, 1.5, 2.0, 4.0]) };
+    let column = |name: &str, cells: &[u8]| Column { name: name.into(), cells: Cells::Byte(cells.to_vec().into()) };
+    let y = Column { name: "y".into(), cells: Cells::Number(vec![0.5, 1.5, 2.0, 4.0].into()) };
     let table = Table::new("bytes", vec![column("p", &[0, 51, 102, 255]), y]).unwrap();
     for scaling in ["robust", "standard", "none"] {
         let model = model(&table, &FitOptions { scaling: Some(scaling.into()), ..quick() });
@@ -247,7 +247,10 @@ fn numbers_too_large_for_the_network_are_refused() {
 fn rows_are_encoded_in_chunks() {
     let cells: TextCells = (0..20_000).map(|i| (i % 97).to_string()).collect();
     let x = Column { name: "x".into(), cells: Cells::Text(cells) };
-    let y = Column { name: "y".into(), cells: Cells::Number((0..20_000).map(|i| f64::from(i % 89) + 0.5).collect()) };
+    let y = Column {
+        name: "y".into(),
+        cells: Cells::Number((0..20_000).map(|i| f64::from(i % 89) + 0.5).collect::<Vec<_>>().into()),
+    };
     let table = Table::new("many", vec![x, y]).unwrap();
     let model = model(&table, &FitOptions { batch_size: Some("full".into()), ..quick() });
     let expected: Vec<f32> = (0..20_000).map(|i| (i % 97) as f32).collect();

@@ -107,7 +107,7 @@ fn missing_cells_are_counted_and_nan() {
     let given = InferOptions { missing: vec!["-99".into()], ..InferOptions::default() };
     let schema = Schema::infer(&table, &given).unwrap();
     assert!(schema.to_numbers(&table, "x").unwrap()[1].is_nan());
-    let cells = backpass_tabular::Cells::Number(vec![1.0, -99.0, 2.0]);
+    let cells = backpass_tabular::Cells::Number(vec![1.0, -99.0, 2.0].into());
     let column = backpass_tabular::Column { name: "x".into(), cells };
     let numbers = backpass_tabular::Table::new("numbers", vec![column]).unwrap();
     assert!(schema.to_numbers(&numbers, "x").unwrap()[1].is_nan());

@@ -33,7 +33,7 @@ fn a_map_is_what_the_model_predicts() {
     );
     assert!((2..=22).contains(&(grid.columns / 2)) && grid.rows >= 21, "{} {}", grid.columns, grid.rows);
     let corner = map.predictions[0].point(20, 3);
-    let number = |name: &str, value| Column { name: name.into(), cells: Cells::Number(vec![value]) };
+    let number = |name: &str, value| Column { name: name.into(), cells: Cells::Number(vec![value].into()) };
     let row = Table::new("t", vec![number("x1", corner.0), number("x2", corner.1)]).unwrap();
     let predicted = model.predict(&row, 1).unwrap().values;
     assert_eq!([map.predictions[0].value(20, 3), map.predictions[1].value(20, 3)], predicted[..]);

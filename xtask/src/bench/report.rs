@@ -15,8 +15,8 @@ use super::section::{Case, Per, Section};
 const INTRODUCTION: &str = include_str!("introduction.md");
 /// States of Adam for each parameter.
 const STATES: usize = 2;
-/// Bytes of a cell of a table: 8 as read, 4 as a feature.
-const CELL: usize = 12;
+/// Bytes of a cell of a table: 4 as read, 4 as a feature.
+const CELL: usize = 8;
 /// Rows that training holds at once: a batch of a job.
 const TILE: usize = 256;
 
@@ -79,6 +79,11 @@ pub fn verdicts(section: &Section, case: &Case, cases: &Cases, environment: &Env
     }
     if let Some(bound) = target.megabytes {
         add("megabytes".into(), us.peak() / 1e6, bound, true);
+    }
+    if let Some(bound) = target.table {
+        let table = (case.request.rows * (case.columns - 1) * size_of::<f32>()) as f64;
+        let what = format!("{:.0} MB by {:.0} MB of the table in f32", us.peak() / 1e6, table / 1e6);
+        add(what, us.peak() / table, bound, true);
     }
     let other = |name: &String| -> Option<(&Case, &Row)> {
         let case = section.case.iter().find(|case| case.name == *name)?;
@@ -322,13 +327,13 @@ mod tests {
         let case = |name: &str, rows: usize, target: &str| {
             format!("[[case]]\nname = '{name}'\nrows = {rows}\ncolumns = 10\nepochs = 2\nlayers = [9, 1]\n{target}\n")
         };
-        let target = "target = { times = { small = 1.5 }, memory = { small = 1.1 } }";
+        let target = "target = { table = 4.5, times = { small = 1.5 }, memory = { small = 1.1 } }";
         let section = section(&format!("per = 'row'\n{}{}", case("small", 10, ""), case("large", 110, target)));
         let job = |training: f64, peak: u64| {
             vec![Row { training: vec![training], peaks: vec![1, peak], ..row("backpass", 0, &[9.0]) }]
         };
-        let cases = BTreeMap::from([("small".into(), job(1.0, 1000)), ("large".into(), job(22.0, 25_000))]);
-        assert_eq!(judged(&section, 1, &cases), [(2.0, false), (2.0, false)]);
+        let cases = BTreeMap::from([("small".into(), job(1.0, 1000)), ("large".into(), job(22.0, 17_000))]);
+        assert_eq!(judged(&section, 1, &cases), [(17_000.0 / 3960.0, true), (2.0, false), (2.0, false)]);
         assert_eq!(judged(&section, 0, &cases), []);
     }
 

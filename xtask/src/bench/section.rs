@@ -104,6 +104,8 @@ pub struct Target {
     pub seconds: Option<f64>,
     /// The most memory of a job.
     pub megabytes: Option<f64>,
+    /// The most memory of a job by its table in f32, target left out.
+    pub table: Option<f64>,
     /// The most time by that of another case.
     pub times: BTreeMap<String, f64>,
     /// The most memory by the formula, both less those of another case.

@@ -63,7 +63,7 @@ impl Predict {
     fn columns(&self, predictions: &Predictions) -> Result<Table, TableError> {
         let Predictions { classes, names, .. } = predictions;
         let column = |name: String, cells| Column { name, cells };
-        let number = |(at, name): (usize, &String)| column(name.clone(), Cells::Number(predictions.column(at)));
+        let number = |(at, name): (usize, &String)| column(name.clone(), Cells::Number(predictions.column(at).into()));
         if classes.is_empty() {
             // Several numbers are told apart by their names.
             let names = if names.len() == 1 { &["prediction".to_string()][..] } else { names };

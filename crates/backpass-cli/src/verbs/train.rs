@@ -11,7 +11,7 @@ use backpass::optim::schedule::Schedule;
 use backpass::spec::Choice;
 use backpass::train::{Event, StopReason};
 use backpass_tabular::metrics::METRICS;
-use backpass_tabular::{FitOptions, Fitted, Metrics, Model, Summary, Table, Watcher, check_writable, prepare};
+use backpass_tabular::{FitOptions, Fitted, Metrics, Model, Summary, Table, Watcher, check_writable, prepare, prepare_from};
 
 use crate::config::Config;
 use crate::demand::Demand;
@@ -136,7 +136,9 @@ impl Train {
         self.report.as_deref().map_or(Ok(()), |path| check_writable(path, self.force))?;
         talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
         let signals = Signals::default();
-        let (fitted, events) = self.fit(&table, &config.options, &signals, &mut profile, talk)?;
+        // A table that nobody needs afterwards goes back to memory while it is encoded.
+        let kept = self.report.is_some().then(|| table.clone());
+        let (fitted, events) = self.fit(table, &config.options, &signals, &mut profile, talk)?;
         if let StopReason::Diverged(divergence) = &fitted.report.stop {
             let message = format!("{}; no model is written\nhelp: {}", fitted.report.stop, divergence.help);
             return Err(Failure::new(Exit::Diverged, message));
@@ -147,8 +149,8 @@ impl Train {
         }
         profile.end();
         self.tell(&fitted, events, &profile, talk)?;
-        if let Some(path) = &self.report {
-            self.report(path, &fitted.model, &table, &config.reading, &profile)?;
+        if let (Some(path), Some(table)) = (&self.report, &kept) {
+            self.report(path, &fitted.model, table, &config.reading, &profile)?;
             talk.say(format!("report: {}", path.display()));
         }
         match (&fitted.report.stop, signals.exit()) {
@@ -170,14 +172,14 @@ impl Train {
 
     fn fit(
         &self,
-        table: &Table,
+        table: Table,
         options: &FitOptions,
         signals: &Signals,
         profile: &mut Profile,
         talk: &Talk,
     ) -> Result<(Fitted, Option<Events>), Failure> {
         profile.enter("encode");
-        let prepared = prepare(table, options)?;
+        let prepared = prepare_from(table, options)?;
         prepared.decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
         let config = Config { options: prepared.resolved.clone(), ..Config::default() };
         config.to_toml()?.lines().for_each(|line| talk.detail(format!("  {line}")));

@@ -5,7 +5,8 @@ use backpass_kernels::Real;
 use backpass_kernels::philox::Stream;
 use serde::Serialize;
 
-use crate::encode::{CHUNK, CategoryInput, Inputs, Raw, quantile};
+use crate::encode::{CHUNK, CategoryInput, Inputs, quantile};
+use crate::features::Raw;
 use crate::fit_error::FitError;
 use crate::model::{Head, Model};
 use crate::runner::Runner;

@@ -3,7 +3,7 @@
 use backpass_kernels::philox::Stream;
 
 use crate::doctor::{Change, Fault, Finding, Rows, Severity, percent};
-use crate::encode::number_column;
+use crate::features::number_column;
 use crate::fit_error::FitError;
 use crate::options::FitOptions;
 use crate::schema::{ColumnSchema, Kind, Level};

@@ -192,8 +192,9 @@ struct Rows {
 impl Rows {
     /// Of a bag, the rows of its last member.
     fn of(table: &Table, options: &FitOptions) -> Result<Rows, FitError> {
-        let (schema, target, all) = subject(table, options)?;
-        let (options, all) = (options.resolve(&target.task, all.rows(), 0), all.into_owned());
+        let (schema, target, present) = subject(table, options)?;
+        let all = table.some_rows(present.as_deref());
+        let options = options.resolve(&target.task, all.rows(), 0);
         let folds = match options.bag {
             Some(parts) if parts > 1 => fold_rows(&all, &schema, &target, &options, parts)?,
             _ => Vec::new(),
@@ -201,8 +202,8 @@ impl Rows {
         let (train, validation) = match folds.last() {
             Some(fold) => (all.select_rows(&fold.train), Some(all.select_rows(&fold.validation))),
             None => {
-                let (train, validation) = split(&all, &schema, &target, &options)?;
-                (train.into_owned(), validation)
+                let parted = split(all.clone(), &schema, &target, &options)?;
+                (parted.train, parted.validation)
             }
         };
         let judged = if folds.is_empty() {

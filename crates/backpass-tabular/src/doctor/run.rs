@@ -67,7 +67,8 @@ impl<'a> Run<'a> {
             constant.1 = Some(constant_loss(&loss, &best, &data)?);
         }
         let sample = encoded(&rows.train, SAMPLE)?;
-        let x = Array::from_fn(&[sample.rows(), sample.inputs], |i| f64::from(sample.x[i]));
+        let mut x = Array::from_fn(&[sample.rows(), sample.inputs], |_| 0.0);
+        sample.copy_rows(0..sample.rows(), x.data_mut());
         let y = Array::from_fn(&[sample.rows(), sample.targets], |i| f64::from(sample.y[i]));
         let usual = usual(model);
         let usual_rate = usual_rate(model, &usual);

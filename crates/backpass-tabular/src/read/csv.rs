@@ -6,7 +6,8 @@ use std::io::{BufReader, Cursor, Read};
 use super::records::{Record, Records};
 use super::{ReadOptions, Source, sniff};
 use crate::error::{Result, TableError};
-use crate::table::{Cells, Column, Table, TextCells};
+use crate::table::{Cells, Column, Lines, Table};
+use crate::text_cells::Builder;
 
 pub(super) fn read(mut source: Source<'_>, options: &ReadOptions) -> Result<Table> {
     let mut notes = Vec::new();
@@ -41,8 +42,8 @@ pub(super) fn read(mut source: Source<'_>, options: &ReadOptions) -> Result<Tabl
     } else {
         (1..=record.len()).map(|number| format!("column{number}")).collect()
     };
-    let mut cells = vec![TextCells::default(); names.len()];
-    let mut lines = Vec::new();
+    let mut cells: Vec<Builder> = names.iter().map(|_| Builder::default()).collect();
+    let mut lines = Lines::default();
     let mut more = !header || records.read(&mut record)?;
     while more {
         if record.len() != names.len() {
@@ -62,12 +63,12 @@ pub(super) fn read(mut source: Source<'_>, options: &ReadOptions) -> Result<Tabl
         lines.push(u32::try_from(record.line).unwrap_or(u32::MAX));
         more = records.read(&mut record)?;
     }
-    if lines.is_empty() {
+    if lines.get(0).is_none() {
         return Err(TableError::HeaderOnly { file });
     }
     let columns = names.into_iter().zip(cells);
     Ok(Table {
-        columns: columns.map(|(name, cells)| Column { name, cells: Cells::Text(cells) }).collect(),
+        columns: columns.map(|(name, cells)| Column { name, cells: Cells::Text(cells.finish()) }).collect(),
         name: file,
         lines,
         delimiter: Some(delimiter),

@@ -92,7 +92,7 @@ fn items(source: Source<'_>) -> Result<Table> {
         _ => format!("pixel_{}_{}", at / width, at % width),
     };
     let columns = (0..).zip(columns);
-    let columns = columns.map(|(at, cells)| Column { name: name(at), cells: Cells::Byte(cells) });
+    let columns = columns.map(|(at, cells)| Column { name: name(at), cells: Cells::Byte(cells.into()) });
     Ok(Table {
         columns: columns.collect(),
         image: (dimensions == 3).then_some((height as usize, width as usize)),

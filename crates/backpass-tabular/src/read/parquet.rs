@@ -14,7 +14,8 @@ use bytes::Bytes;
 use super::Source;
 use crate::date::{iso_date, iso_timestamp};
 use crate::error::{Result, TableError};
-use crate::table::{Cells, Column, Table, TextCells};
+use crate::table::{Cells, Column, Table};
+use crate::text_cells::Builder;
 
 /// How many values are decoded at a time.
 const BATCH: usize = 8192;
@@ -56,7 +57,7 @@ fn table(file: &str, data: Bytes) -> Result<Table> {
                 Failure::TooLarge => TableError::TooLarge { file: file.into(), column: name.clone() },
             })?;
         }
-        columns.push(Column { name, cells });
+        columns.push(Column { name, cells: cells.finish() });
     }
     if columns.is_empty() {
         return Err(TableError::NoReadableColumn { file: file.into(), columns: skipped });
@@ -125,10 +126,32 @@ impl Meaning {
         }
     }
 
-    fn no_cells(&self) -> Cells {
+    fn no_cells(&self) -> Growing {
         match self {
-            Meaning::Number { .. } => Cells::Number(Vec::new()),
-            _ => Cells::Text(TextCells::default()),
+            Meaning::Number { .. } => Growing::Number(Vec::new()),
+            _ => Growing::Text(Builder::default()),
+        }
+    }
+}
+
+/// The cells of a column while they are read.
+enum Growing {
+    Number(Vec<f64>),
+    Text(Builder),
+}
+
+impl Growing {
+    fn len(&self) -> usize {
+        match self {
+            Growing::Number(numbers) => numbers.len(),
+            Growing::Text(texts) => texts.len(),
+        }
+    }
+
+    fn finish(self) -> Cells {
+        match self {
+            Growing::Number(numbers) => Cells::Number(numbers.into()),
+            Growing::Text(texts) => Cells::Text(texts.finish()),
         }
     }
 }
@@ -146,7 +169,7 @@ enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-fn append(cells: &mut Cells, reader: ColumnReader, nullable: bool, meaning: &Meaning) -> Result<(), Failure> {
+fn append(cells: &mut Growing, reader: ColumnReader, nullable: bool, meaning: &Meaning) -> Result<(), Failure> {
     let unsigned = matches!(meaning, Meaning::Number { unsigned: true, .. });
     let push = |value: Option<Value<'_>>| push(cells, value, meaning);
     match reader {
@@ -198,9 +221,9 @@ fn each<T: DataType>(
     }
 }
 
-fn push(cells: &mut Cells, value: Option<Value<'_>>, meaning: &Meaning) -> Result<(), Failure> {
+fn push(cells: &mut Growing, value: Option<Value<'_>>, meaning: &Meaning) -> Result<(), Failure> {
     let text = match cells {
-        Cells::Number(numbers) => {
+        Growing::Number(numbers) => {
             let divisor = match meaning {
                 Meaning::Number { divisor, .. } => *divisor,
                 _ => 1.0,
@@ -213,8 +236,7 @@ fn push(cells: &mut Cells, value: Option<Value<'_>>, meaning: &Meaning) -> Resul
             });
             return Ok(());
         }
-        Cells::Text(text) => text,
-        Cells::Byte(_) => return Ok(()),
+        Growing::Text(text) => text,
     };
     let pushed = match (value, meaning) {
         (Some(Value::Bytes(bytes)), _) => text.push(std::str::from_utf8(bytes).map_err(|_| Failure::NotText)?),

@@ -124,7 +124,7 @@ pub(super) fn fingerprint(table: &Table) -> String {
         match &column.cells {
             Cells::Text(cells) => cells.iter().for_each(|cell| digest.part(cell.as_bytes())),
             Cells::Number(values) => values.iter().for_each(|value| digest.part(&value.to_le_bytes())),
-            Cells::Byte(bytes) => digest.part(bytes),
+            Cells::Byte(bytes) => digest.part(&bytes.iter().collect::<Vec<u8>>()),
         }
     }
     digest.finish()

@@ -43,11 +43,7 @@ impl Network {
             let mut session = Session::<f64>::new(Arc::new(plan), Arc::new(Pool::new(1)))?;
             set_weights(&mut session, &self.weights)?;
             let x = session.slot(SlotKind::Input, "x")?;
-            let places = session.write(&x, count).chunks_exact_mut(data.inputs);
-            for (place, &row) in places.zip(&chosen) {
-                let row = &data.x[row * data.inputs..(row + 1) * data.inputs];
-                place.iter_mut().zip(row).for_each(|(p, v)| *p = v.to_f64());
-            }
+            data.copy_rows(chosen.iter().copied(), session.write(&x, count));
             session.run(count);
             let sum = session.slot(SlotKind::Output, "sum")?;
             let sums = session.read(&sum, count);

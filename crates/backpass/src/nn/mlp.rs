@@ -123,8 +123,7 @@ impl Mlp {
             if let Embedding::Piecewise(piecewise) = embedding {
                 piecewise.knots.clear();
                 for column in 0..self.embedded {
-                    let values = data.x.iter().skip(column).step_by(data.inputs);
-                    piecewise.place(values.map(|v| v.to_f64()).collect());
+                    piecewise.place(data.input(column).collect());
                 }
             }
         }

@@ -1,9 +1,12 @@
 //! The rows that training sees.
 
+use std::sync::Arc;
+
 use backpass_kernels::Real;
 
 use crate::loss::Loss;
 use crate::nn::Network;
+use crate::train::Packed;
 
 /// Rows of numbers: inputs, targets, weights. f32 is enough for networks; f64 is for fits that are judged to more digits.
 #[derive(Clone, Debug, Default)]
@@ -12,12 +15,27 @@ pub struct Dataset<D = f32> {
     pub inputs: usize,
     /// The number of targets of a row: 1 class number, or one number per output, see [`Loss::target_width`].
     pub targets: usize,
-    /// Inputs, row by row.
+    /// Inputs, row by row; none if they are packed.
     pub x: Vec<D>,
     /// Targets, row by row.
     pub y: Vec<D>,
     /// How much each row counts; all the same when absent.
     pub weights: Option<Vec<f32>>,
+    /// Inputs in little memory, in place of `x`: [`Dataset::packed`].
+    pub packed: Option<PackedRows<D>>,
+}
+
+/// Some rows of packed ones, or all.
+#[derive(Clone, Debug)]
+pub struct PackedRows<D = f32> {
+    packed: Arc<Packed<D>>,
+    rows: Option<Arc<[u32]>>,
+}
+
+impl<D> PackedRows<D> {
+    fn row(&self, row: usize) -> usize {
+        self.rows.as_ref().map_or(row, |rows| rows[row] as usize)
+    }
 }
 
 /// Data that do not fit the network or the loss.
@@ -98,7 +116,64 @@ impl RowWeights<'_> {
 impl<D: Real> Dataset<D> {
     /// Rows from inputs and targets, given row by row.
     pub fn new(inputs: usize, x: Vec<D>, targets: usize, y: Vec<D>) -> Self {
-        Dataset { inputs, targets, x, y, weights: None }
+        Dataset { inputs, targets, x, y, weights: None, packed: None }
+    }
+
+    /// Packed inputs of the chosen rows, in that order, or of all; with their targets row by row. The inputs are shared.
+    pub fn packed(packed: Arc<Packed<D>>, rows: Option<Arc<[u32]>>, targets: usize, y: Vec<D>) -> Self {
+        let inputs = packed.layout().inputs();
+        Dataset { inputs, targets, x: Vec::new(), y, weights: None, packed: Some(PackedRows { packed, rows }) }
+    }
+
+    /// A data set of some rows, in that order; packed inputs are shared.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let of = |values: &[D], width: usize| -> Vec<D> {
+            rows.iter().flat_map(|&row| &values[row as usize * width..(row as usize + 1) * width]).copied().collect()
+        };
+        let packed = self.packed.as_ref().map(|all| PackedRows {
+            packed: Arc::clone(&all.packed),
+            rows: Some(rows.iter().map(|&row| all.row(row as usize) as u32).collect()),
+        });
+        Dataset {
+            inputs: self.inputs,
+            targets: self.targets,
+            x: if packed.is_some() { Vec::new() } else { of(&self.x, self.inputs) },
+            y: of(&self.y, self.targets),
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row as usize]).collect()),
+            packed,
+        }
+    }
+
+    /// Writes the inputs of rows, one row after the other.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn copy_rows<T: Real>(&self, rows: impl Iterator<Item = usize>, target: &mut [T]) {
+        let places = target.chunks_exact_mut(self.inputs).zip(rows);
+        match &self.packed {
+            Some(chosen) => places.for_each(|(place, row)| chosen.packed.unpack(chosen.row(row), place)),
+            None => places.for_each(|(place, row)| {
+                let from = &self.x[row * self.inputs..(row + 1) * self.inputs];
+                place.iter_mut().zip(from).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
+            }),
+        }
+    }
+
+    /// One input of all rows.
+    pub fn input(&self, input: usize) -> impl Iterator<Item = f64> {
+        let rows = self.packed.as_ref().map_or(self.x.len() / self.inputs.max(1), |chosen| self.inputs_of(chosen));
+        (0..rows).map(move |row| match &self.packed {
+            Some(chosen) => chosen.packed.value(chosen.row(row), input),
+            None => self.x[row * self.inputs + input].to_f64(),
+        })
+    }
+
+    /// For how many rows there are inputs.
+    fn inputs_of(&self, chosen: &PackedRows<D>) -> usize {
+        chosen.rows.as_ref().map_or(chosen.packed.rows(), |rows| rows.len())
     }
 
     /// The number of rows.
@@ -128,7 +203,17 @@ impl<D: Real> Dataset<D> {
         let length = |what, found, width| {
             if found == rows * width { Ok(()) } else { Err(DataError::Length { what, found, rows, width }) }
         };
-        length("inputs", self.x.len(), self.inputs)?;
+        match &self.packed {
+            None => length("inputs", self.x.len(), self.inputs)?,
+            Some(chosen) => {
+                let there =
+                    chosen.rows.iter().flat_map(|rows| rows.iter()).all(|&row| (row as usize) < chosen.packed.rows());
+                length("inputs", if there { self.inputs_of(chosen) * self.inputs } else { 0 }, self.inputs)?;
+                if let Some((row, column, value)) = chosen.packed.infinite() {
+                    return Err(DataError::NotFinite { row, column, value });
+                }
+            }
+        }
         length("targets", self.y.len(), self.targets)?;
         if let Some(i) = self.x.iter().position(|v| !v.to_f64().is_finite()) {
             let (row, column) = (i / self.inputs, i % self.inputs);

@@ -61,12 +61,31 @@ impl<T: Real> Predictor<T> {
         assert_eq!(rows.len() % width, 0, "{} values do not make rows of {width}", rows.len());
         let mut outputs = Vec::with_capacity(rows.len() / width * self.y.shape.extent().fixed);
         for tile in rows.chunks(TILE * width) {
-            let n = tile.len() / width;
-            copy(self.session.write(&self.x, n), tile);
-            self.session.run(n);
-            outputs.extend(self.session.read(&self.y, n).iter().map(|v| D::from_f64(v.to_f64())));
+            copy(self.session.write(&self.x, tile.len() / width), tile);
+            self.outputs(tile.len() / width, &mut outputs);
         }
         outputs
+    }
+
+    /// The outputs for the rows of a data set.
+    ///
+    /// # Panics
+    /// When the rows have another number of inputs than the network.
+    pub fn predict_data<D: Real>(&mut self, data: &Dataset<D>) -> Vec<D> {
+        assert_eq!(data.inputs, self.x.shape.extent().fixed, "inputs of the rows and of the network");
+        let mut outputs = Vec::with_capacity(data.rows() * self.y.shape.extent().fixed);
+        for start in (0..data.rows()).step_by(TILE) {
+            let n = TILE.min(data.rows() - start);
+            data.copy_rows(start..start + n, self.session.write(&self.x, n));
+            self.outputs(n, &mut outputs);
+        }
+        outputs
+    }
+
+    /// Runs the `n` rows that are written, and appends their outputs.
+    fn outputs<D: Real>(&mut self, n: usize, outputs: &mut Vec<D>) {
+        self.session.run(n);
+        outputs.extend(self.session.read(&self.y, n).iter().map(|v| D::from_f64(v.to_f64())));
     }
 }
 
@@ -77,10 +96,9 @@ pub(super) fn copy<T: Real, D: Real>(target: &mut [T], source: &[D]) {
 
 /// Writes all rows of a data set into a session.
 pub(super) fn set_rows<D: Real>(session: &mut Session<f64>, data: &Dataset<D>) -> Result<(), SessionError> {
-    for (name, values) in [("x", &data.x), (TARGET, &data.y)] {
-        let slot = session.slot(SlotKind::Input, name)?;
-        copy(session.write(&slot, data.rows()), values);
-    }
+    let (x, target) = (session.slot(SlotKind::Input, "x")?, session.slot(SlotKind::Input, TARGET)?);
+    data.copy_rows(0..data.rows(), session.write(&x, data.rows()));
+    copy(session.write(&target, data.rows()), &data.y);
     let (slot, weights) = (session.slot(SlotKind::Input, WEIGHT)?, data.row_weights());
     session.write(&slot, data.rows()).iter_mut().enumerate().for_each(|(row, t)| *t = weights.at(row));
     Ok(())
@@ -162,9 +180,8 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
         let mut total = 0.0;
         for start in (0..data.rows()).step_by(tile) {
             let n = tile.min(data.rows() - start);
-            let part = |values: &'a [D], width: usize| &values[start * width..(start + n) * width];
-            copy(self.session.write(&self.slots[0], n), part(&data.x, data.inputs));
-            copy(self.session.write(&self.slots[1], n), part(&data.y, data.targets));
+            data.copy_rows(start..start + n, self.session.write(&self.slots[0], n));
+            copy(self.session.write(&self.slots[1], n), &data.y[start * data.targets..(start + n) * data.targets]);
             let weights = self.session.write(&self.slots[2], n).iter_mut().zip(start..);
             weights.for_each(|(t, row)| *t = T::from_f64(self.row_weights.at(row)));
             self.session.run(n);

@@ -7,6 +7,7 @@ mod lbfgs;
 mod levenberg_marquardt;
 mod monitor;
 mod objective;
+mod packed;
 mod run;
 mod timer;
 
@@ -27,12 +28,13 @@ use crate::optim::schedule::Schedule;
 use crate::session::SessionError;
 use crate::spec::SpecError;
 
-pub use data::{DataError, Dataset};
+pub use data::{DataError, Dataset, PackedRows};
 pub(crate) use evaluate::TILE;
 pub(crate) use evaluate::set_weights;
 pub use evaluate::{Predictor, evaluate};
 pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
+pub use packed::{Layout, LevelInputs, Packed};
 
 /// How many rows a step sees.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -111,7 +111,7 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
     /// Brings together what a step on the rows `batch` reads; `number` counts from 1.
     pub fn gather(&mut self, batch: &[u32], moment: Moment, number: u64) {
         let (n, data) = (batch.len(), self.data);
-        gather(self.session.write(&self.x, n), &data.x, data.inputs, batch);
+        data.copy_rows(batch.iter().map(|&row| row as usize), self.session.write(&self.x, n));
         gather(self.session.write(&self.target, n), &data.y, data.targets, batch);
         let weight = self.session.write(&self.weight, n);
         weight.iter_mut().zip(batch).for_each(|(w, &row)| *w = T::from_f64(self.row_weights.at(row as usize)));
