@@ -71,7 +71,15 @@ impl Model {
             .ok_or(missing("an output of the head"))?;
         if let Some(loss) = loss {
             let target = b.input("target", Shape::batch(&[1]));
-            b.output("loss", b.scope("loss", ScopeKind::Function, || loss.rows(b.expr(y), target).mean(0)));
+            // Of several networks each has a loss of its own; training takes their mean.
+            let (y, width) = (b.expr(y), self.target.task.outputs());
+            let parts = self.network.outputs() / width;
+            let rows = |part: usize| loss.rows(y.slice(1, part * width, (part + 1) * width), target);
+            let of_all = || match parts {
+                1 => loss.rows(y, target),
+                _ => (1..parts).fold(rows(0), |sum, part| sum + rows(part)) / parts as f64,
+            };
+            b.output("loss", b.scope("loss", ScopeKind::Function, || of_all().mean(0)));
         }
         b.output(result, b.expr(head));
         Ok(builder.finish()?)

@@ -37,6 +37,8 @@ pub struct LayerState {
 
 /// The most rows that are looked at, and so many unless there are fewer.
 const ROWS: (usize, usize) = (256, 64);
+/// The fewest epochs after which they are looked at, unless there are fewer: so little work takes no time.
+const LEAST: usize = 10;
 /// The most epochs after which they are looked at.
 const MOMENTS: usize = 50;
 /// Looking takes at most this share of the row passes that training takes.
@@ -50,7 +52,7 @@ const KEY: u64 = 0x4c41_5945_5253;
 fn plan(epochs: usize, rows: usize) -> (usize, Vec<usize>) {
     let passes = SHARE * epochs as f64 * rows as f64;
     let seen = ((passes / MOMENTS as f64) as usize).clamp(ROWS.1, ROWS.0).min(rows);
-    let count = ((passes / seen as f64) as usize).clamp(2, MOMENTS).min(epochs);
+    let count = ((passes / seen as f64) as usize).clamp(LEAST, MOMENTS).min(epochs);
     let mut moments = vec![1];
     for k in 1..count {
         let apart = (epochs as f64).powf(k as f64 / (count - 1) as f64).round() as usize;
