@@ -6,6 +6,8 @@ use backpass::text::expression;
 use backpass_tabular::{ColumnSchema, Kind, Model};
 use serde::Serialize;
 
+use crate::member::Member;
+
 /// How deep formulas go.
 const DEPTH: usize = 12;
 
@@ -94,9 +96,10 @@ pub fn shortened(names: &[&str]) -> String {
     }
 }
 
-/// The layers with the equations of the network and its head.
-pub fn layers(model: &Model) -> (Vec<Layer>, Vec<Equation>) {
-    let mut graph = model.network.graph.clone();
+/// The layers with the equations of the network, or of one of several, and of its head.
+pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equation>) {
+    let alone = member.and_then(|member| model.network.member(member.number - 1));
+    let mut graph = alone.map_or_else(|| model.network.graph.clone(), |network| network.graph);
     let (mut layers, mut ends) = (Vec::new(), Vec::new());
     let mut scopes: Vec<_> = graph.parameters().map(|id| graph.node(id).scope).collect();
     scopes.dedup();
@@ -128,10 +131,14 @@ pub fn layers(model: &Model) -> (Vec<Layer>, Vec<Equation>) {
         Equation { name, formula, shape }
     };
     let mut equations: Vec<Equation> = ends.into_iter().map(|(name, end)| equation(&graph, name, end)).collect();
+    let whole = |name: &str| model.network.graph.output(name).map(|id| model.network.graph.shape(id).to_string());
     equations.extend(graph.outputs().iter().map(|(name, id)| Equation {
         name: name.clone(),
-        formula: graph.name(*id).to_string(),
-        shape: graph.shape(*id).to_string(),
+        formula: match member {
+            Some(member) => format!("concat({} of all {} networks, axis=1)", graph.name(*id), member.count),
+            None => graph.name(*id).to_string(),
+        },
+        shape: whole(name).unwrap_or_default(),
     }));
     equations.extend(model.head.outputs().iter().map(|(name, id)| equation(&model.head, name.clone(), *id)));
     (layers, equations)

@@ -6,6 +6,8 @@ mod config;
 mod demand;
 mod derivatives;
 mod exit;
+mod judging;
+mod member;
 mod output;
 mod picture;
 mod profile;
@@ -15,6 +17,7 @@ mod report;
 mod signals;
 mod subject;
 mod threads;
+mod training;
 mod values;
 mod verbs;
 

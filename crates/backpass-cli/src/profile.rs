@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use backpass::compile::Timed;
-use backpass::train::Stage;
+use backpass::train::{Stage, TrainReport};
 use serde::Serialize;
 
 use crate::output::{columns, row};
@@ -16,7 +16,11 @@ pub struct Profile {
     stages: Vec<StageTime>,
     current: usize,
     since: Instant,
+    /// Of networks side by side, whose times together are more than what the clock on the wall shows.
+    networks: Vec<StageTime>,
 }
+
+const TRAIN: &str = "train";
 
 /// A stage with its time.
 #[derive(Serialize)]
@@ -30,6 +34,8 @@ struct StageTime {
 pub struct ProfileRecord<'a> {
     seconds: f64,
     stages: &'a [StageTime],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    networks: &'a [StageTime],
     instructions: Vec<TimedRecord<'a>>,
 }
 
@@ -50,7 +56,8 @@ impl<'a> From<&'a Timed> for TimedRecord<'a> {
 impl Profile {
     /// The first stage begins now.
     pub fn start(stage: &'static str) -> Self {
-        Profile { stages: vec![StageTime { stage, seconds: 0.0 }], current: 0, since: Instant::now() }
+        let stages = vec![StageTime { stage, seconds: 0.0 }];
+        Profile { stages, current: 0, since: Instant::now(), networks: Vec::new() }
     }
 
     /// The stage at hand ends.
@@ -69,20 +76,35 @@ impl Profile {
         }
     }
 
-    /// A stage of training begins.
-    pub fn train(&mut self, stage: Stage) {
-        self.enter(match stage {
-            Stage::Compile => "compile",
-            Stage::Gather => "gather batches",
-            Stage::Step => "steps",
-            Stage::Evaluate => "evaluation",
-            Stage::Finish => "metrics",
-        });
+    /// Training begins.
+    pub fn train(&mut self) {
+        self.enter(TRAIN);
+    }
+
+    /// Training has ended. The stages of one network take the place of the whole, with the metrics of all rows as the last;
+    /// those of several are kept beside it.
+    pub fn trained(&mut self, report: &TrainReport, networks: usize) {
+        self.end();
+        let of = |(stage, seconds): &(Stage, f64)| StageTime { stage: name(*stage), seconds: *seconds };
+        let of_training: Vec<StageTime> = report.stages.iter().map(of).collect();
+        if networks > 1 {
+            self.networks = of_training;
+            return;
+        }
+        let rest = self.stages[self.current].seconds - of_training.iter().map(|s| s.seconds).sum::<f64>();
+        let metrics = StageTime { stage: "metrics", seconds: rest.max(0.0) };
+        self.stages.splice(self.current..=self.current, of_training.into_iter().chain([metrics]));
+        self.current = self.stages.len() - 1;
     }
 
     /// The stages that have ended, with their seconds.
     pub fn stages(&self) -> impl Iterator<Item = (&'static str, f64)> {
         self.stages.iter().map(|stage| (stage.stage, stage.seconds))
+    }
+
+    /// The stages of several networks side by side, with the seconds of all together.
+    pub fn networks(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.networks.iter().map(|stage| (stage.stage, stage.seconds))
     }
 
     fn seconds(&self) -> f64 {
@@ -92,21 +114,35 @@ impl Profile {
     /// The stages that have ended, and the instructions of the steps.
     pub fn record<'a>(&'a self, instructions: &'a [Timed]) -> ProfileRecord<'a> {
         let instructions = instructions.iter().map(TimedRecord::from).collect();
-        ProfileRecord { seconds: self.seconds(), stages: &self.stages, instructions }
+        ProfileRecord { seconds: self.seconds(), stages: &self.stages, networks: &self.networks, instructions }
     }
 
     /// The same for people.
     pub fn describe(&self, instructions: &[Timed]) -> String {
-        let all = self.seconds();
-        let share = |s: &StageTime| row(s.stage, [duration(s.seconds), percent(s.seconds / all)]);
-        let mut text = columns(
-            &std::iter::once(row("stage", ["time", "share"])).chain(self.stages.iter().map(share)).collect::<Vec<_>>(),
-            1,
-        );
+        let table = |stages: &[StageTime]| {
+            let all: f64 = stages.iter().map(|s| s.seconds).sum();
+            let share = |s: &StageTime| row(s.stage, [duration(s.seconds), percent(s.seconds / all)]);
+            let head = std::iter::once(row("stage", ["time", "share"]));
+            columns(&head.chain(stages.iter().map(share)).collect::<Vec<_>>(), 1)
+        };
+        let mut text = table(&self.stages);
+        if !self.networks.is_empty() {
+            text += &format!("\nstages of the networks side by side, their times together\n{}", table(&self.networks));
+        }
         if !instructions.is_empty() {
             text += &format!("\nslowest instructions of the steps\n{}", slowest(instructions, SLOWEST));
         }
         text
+    }
+}
+
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Compile => "compile",
+        Stage::Gather => "gather batches",
+        Stage::Step => "steps",
+        Stage::Evaluate => "evaluation",
+        Stage::Layers => "layers",
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use backpass::train::Epoch;
-use backpass_tabular::FitOptions;
+use backpass_tabular::{FitOptions, LayerRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -73,13 +73,16 @@ pub struct EpochRecord<'a> {
     metrics: BTreeMap<&'a str, f64>,
     learning_rate: f64,
     seconds: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerRecord>,
 }
 
 impl<'a> From<&'a Epoch> for EpochRecord<'a> {
-    fn from(epoch: &'a Epoch) -> Self {
-        let Epoch { epoch, train_loss, penalty, validation_loss, ref metrics, learning_rate, seconds } = *epoch;
-        let metrics = metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        EpochRecord { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds }
+    fn from(of: &'a Epoch) -> Self {
+        let Epoch { epoch, train_loss, penalty, validation_loss, learning_rate, seconds, .. } = *of;
+        let metrics = of.metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let layers = of.layers.iter().map(LayerRecord::from).collect();
+        EpochRecord { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds, layers }
     }
 }
 

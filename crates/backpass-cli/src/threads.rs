@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 
 /// The number of threads as an argument.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Threads {
     /// Threads to compute with, by default all cores; they never change the result
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -57,6 +57,17 @@ fn a_fault_comes_with_what_was_seen_and_what_a_cure_does() {
 }
 
 #[test]
+fn a_long_training_says_how_far_it_is() {
+    let folder = Folder::new();
+    folder.ok("generate moons --rows 2000 -o long.csv");
+    let train = "--target class --hidden 64,64 --epochs 2000 --patience 0 --time-budget 4";
+    let run = folder.run(&format!("doctor long.csv {train} --no-proof"));
+    assert!(run.stderr.contains("/2000  training loss "), "{}", run.stderr);
+    let quiet = folder.run(&format!("doctor long.csv {train} --no-proof -q"));
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
 fn a_table_can_be_looked_at_alone() {
     let folder = folder();
     let run = folder.run("doctor leak.csv --target answer --table-only --strict");

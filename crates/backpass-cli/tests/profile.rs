@@ -26,7 +26,7 @@ fn one_document_with_stages_and_instructions() {
     let profile = &profiled["profile"];
     let stages: Vec<&str> =
         profile["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
-    let expected = ["read", "encode", "compile", "gather batches", "steps", "evaluation", "metrics", "write"];
+    let expected = ["read", "encode", "compile", "gather batches", "steps", "evaluation", "layers", "metrics", "write"];
     assert_eq!(stages, expected);
     assert!((seconds(&profile["stages"]) - profile["seconds"].as_f64().unwrap()).abs() < 1e-9);
     let steps = profile["stages"][4]["seconds"].as_f64().unwrap();
@@ -34,6 +34,18 @@ fn one_document_with_stages_and_instructions() {
     assert!(0.0 < instructions && instructions <= steps, "{instructions} of {steps} s");
     let nodes = profile["instructions"].as_array().unwrap().iter().map(|i| i["nodes"].as_str().unwrap());
     assert!(nodes.clone().any(|nodes| nodes.contains("hidden1")), "{:?}", nodes.collect::<Vec<_>>());
+}
+
+#[test]
+fn networks_side_by_side_have_their_times_together() {
+    let folder = moons();
+    let profile =
+        &folder.json("train moons.csv --target class --hidden 4 --epochs 3 --bag 3 --json --profile")["profile"];
+    let names = |part: &str| -> Vec<String> {
+        profile[part].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(names("stages"), ["read", "encode", "train"]);
+    assert_eq!(names("networks"), ["compile", "gather batches", "steps", "evaluation", "layers"]);
 }
 
 #[test]

@@ -82,7 +82,18 @@ fn training_writes_a_report_on_the_rows_that_it_validated_on() {
     let train = format!("train moons.csv --target class {SMALL} --force --report page.html");
     let document = folder.json(&format!("{train} --json"));
     let first = page(&folder, "page.html");
-    holds(&first, &["Judged by 40 of the 200 rows of moons.csv", "Where the time went", "<td>train</td>"]);
+    holds(&first, &["Judged by 40 of the 200 rows of moons.csv", "Where the time went"]);
+    for stage in ["read", "encode", "compile", "gather batches", "steps", "evaluation", "layers", "metrics"] {
+        holds(&first, &[&format!("<td>{stage}</td>")]);
+    }
+    holds(&first, &["Weights by layer", "Activations by layer", "Gradients by layer", "What to look for"]);
+    let moments = document["layers"].as_array().unwrap();
+    assert_eq!((&moments[0]["epoch"], &moments.last().unwrap()["epoch"]), (&1.into(), &20.into()));
+    let layer = &moments[0]["layers"][0];
+    assert_eq!(layer["name"], "hidden1");
+    for value in ["weights", "activations", "gradients"] {
+        assert!(layer[value].as_f64().unwrap() > 0.0, "{value}: {layer}");
+    }
     let accuracy = document["metrics"]["validation"]["accuracy"].as_f64().unwrap();
     holds(&first, &[&format!("<strong>{accuracy:.4}")]);
     folder.ok(&format!("{train} --validation other.csv"));
@@ -101,9 +112,18 @@ fn several_classes_and_several_networks() {
     needs_only_itself(&page);
     holds(
         &page,
-        &["Each class against the others.", "means of 3 networks", "member3/hidden1", "north", "log_loss grows when"],
+        &[
+            "Each class against the others.",
+            "means of 3 networks",
+            "Shown is network 1 of 3",
+            "the 3 networks ran side by side",
+            "<td>gather batches</td>",
+            "north",
+            "log_loss grows when",
+        ],
     );
     assert!(!page.contains("kept: epoch"), "each network kept its own");
+    assert!(page.contains("hidden1[0]") && !page.contains("member2"), "one of the networks, neuron by neuron");
 }
 
 #[test]
@@ -118,6 +138,7 @@ fn numbers_and_formulas() {
     assert!(!net.contains("Confusion matrix"));
     folder.ok("train line.csv --target y --formula a*x+b --report formula.html");
     holds(&page(&folder, "formula.html"), &["standard error", "a*x+b", "which were trained on"]);
+    assert!(!page(&folder, "formula.html").contains("In the layers"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bagging over folds: several networks, each validated on rows that the others learn from.
 
 use backpass::nn::{Mlp, Network};
-use backpass::train::{Epoch, Event, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
+use backpass::train::{Epoch, Observer, Predictor, Stage, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 
 use crate::fit::{Rows, Watcher};
@@ -47,17 +47,13 @@ impl Bag {
         let workers = watcher.threads.clamp(1, count);
         let training = TrainOptions { threads: (watcher.threads / workers).max(1), profile: false, ..training.clone() };
         let one = |index: usize, say: &mut dyn FnMut(Epoch)| {
-            let mut observe = |event: Event<'_>| {
-                if let Event::Epoch(epoch) = event {
-                    say(epoch.clone());
-                }
-            };
+            let mut observe = |epoch: &Epoch| say(epoch.clone());
             self.member(index, model, resolved, rows, &training, &mut observe)
         };
         let mut done = 0;
         let members = in_parallel(count, workers, one, |epoch| {
             done += 1;
-            (watcher.observe)(Event::Epoch(&Epoch { epoch: done, ..epoch }));
+            (watcher.observe)(&Epoch { epoch: done, ..epoch });
         });
         let members: Vec<Member> = members.into_iter().collect::<Result<_, _>>()?;
         let networks: Vec<Network> = members.iter().map(|member| member.network.clone()).collect();
@@ -87,7 +83,8 @@ impl Bag {
             network.adapt(&learnt.encoded, seed)?;
         }
         let watched = watch(resolved, model, Some(&judged))?;
-        let training = TrainOptions { seed, ..training.clone() };
+        // What becomes of the layers is told of the first.
+        let training = TrainOptions { seed, watch_layers: training.watch_layers && index == 0, ..training.clone() };
         let report = train(&mut network, &learnt.encoded, &watched, &training, observe)?;
         let outputs = Predictor::<D>::new(&network, 1)?.predict_data(&judged.encoded);
         Ok(Member { network, report, outputs: outputs.iter().map(|v| v.to_f64()).collect() })
@@ -108,10 +105,15 @@ impl<D: Real> Rows<D> {
     }
 }
 
-/// One report of several: the mean of the histories, and the first reason for stopping that is not an ordinary one.
+/// One report of several: the mean of the histories with the layers of the first, the sum of the times, and the first reason
+/// for stopping that is not an ordinary one.
 fn together(reports: Vec<TrainReport>) -> TrainReport {
     let longest = reports.iter().map(|report| report.history.len()).max().unwrap_or(0);
-    let history: Vec<Epoch> = (0..longest).map(|at| mean(reports.iter().filter_map(|r| r.history.get(at)))).collect();
+    let mut history: Vec<Epoch> =
+        (0..longest).map(|at| mean(reports.iter().filter_map(|r| r.history.get(at)))).collect();
+    for (all, first) in history.iter_mut().zip(reports.iter().take(1).flat_map(|report| &report.history)) {
+        all.layers.clone_from(&first.layers);
+    }
     let loss = |epoch: &Epoch| epoch.validation_loss.unwrap_or(epoch.train_loss);
     let best = history.iter().rev().min_by(|a, b| loss(a).total_cmp(&loss(b)));
     let ordinary = |report: &&TrainReport| {
@@ -120,6 +122,8 @@ fn together(reports: Vec<TrainReport>) -> TrainReport {
     let count = reports.len().max(1) as f64;
     let watched = reports.first().map(|r| r.watched.0.clone()).unwrap_or_default();
     let value = reports.iter().map(|report| report.watched.1).sum::<f64>() / count;
+    let stages = || reports.iter().flat_map(|report| &report.stages);
+    let seconds = |stage| stages().filter(|(known, _)| *known == stage).map(|(_, seconds)| seconds).sum::<f64>();
     let stop = reports.iter().find(|report| !ordinary(report)).or(reports.first()).map(|report| report.stop.clone());
     TrainReport {
         best_epoch: best.map_or(0, |epoch| epoch.epoch),
@@ -127,6 +131,7 @@ fn together(reports: Vec<TrainReport>) -> TrainReport {
         stop: stop.unwrap_or(StopReason::Epochs { epochs: longest }),
         seconds: reports.iter().map(|report| report.seconds).sum(),
         rows: reports.iter().map(|report| report.rows).sum(),
+        stages: Stage::ALL.map(|stage| (stage, seconds(stage))).into_iter().filter(|(_, s)| *s > 0.0).collect(),
         instructions: Vec::new(),
         history,
     }
@@ -147,5 +152,6 @@ fn mean<'a>(epochs: impl Iterator<Item = &'a Epoch>) -> Epoch {
         metrics: first.metrics.iter().enumerate().map(metric).collect(),
         learning_rate: first.learning_rate,
         seconds: of(&|e| e.seconds),
+        layers: Vec::new(),
     }
 }

@@ -74,14 +74,15 @@ impl Model {
             .ok_or(missing("an output of the head"))?;
         if let Some(loss) = loss {
             let target = b.input("target", Shape::batch(&[self.target.columns.len()]));
+            // Of several networks each has a loss of its own; training takes their mean.
             let (y, width) = (b.expr(y), self.target.outputs());
-            let members = self.network.outputs() / width;
-            let rows = |member: usize| loss.rows(y.slice(1, member * width, (member + 1) * width), target);
-            let mean = || match members {
-                1 => loss.rows(y, target).mean(0),
-                _ => ((1..members).fold(rows(0), |sum, member| sum + rows(member)) / members as f64).mean(0),
+            let parts = self.network.outputs() / width;
+            let rows = |part: usize| loss.rows(y.slice(1, part * width, (part + 1) * width), target);
+            let of_all = || match parts {
+                1 => loss.rows(y, target),
+                _ => (1..parts).fold(rows(0), |sum, part| sum + rows(part)) / parts as f64,
             };
-            b.output("loss", b.scope("loss", ScopeKind::Function, mean));
+            b.output("loss", b.scope("loss", ScopeKind::Function, || of_all().mean(0)));
         }
         b.output(result, b.expr(head));
         Ok(builder.finish()?)

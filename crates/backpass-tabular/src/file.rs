@@ -11,7 +11,7 @@ use backpass::graph::Graph;
 use backpass::nn::{Network, Weights};
 use backpass::shape::Shape;
 use backpass::text::parse;
-use backpass::train::Epoch;
+use backpass::train::{Epoch, LayerState};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,45 @@ struct EpochRecord {
     validation_loss: Option<f64>,
     metrics: BTreeMap<String, Option<f64>>,
     learning_rate: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerRecord>,
+}
+
+/// [`LayerState`] as it is stored and told to programs; a number that is not finite is nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerRecord {
+    name: String,
+    weights: Option<f64>,
+    activations: Option<f64>,
+    gradients: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idle: Option<f64>,
+}
+
+impl From<&LayerState> for LayerRecord {
+    fn from(layer: &LayerState) -> Self {
+        let finite = |v: f64| v.is_finite().then_some(v);
+        LayerRecord {
+            name: layer.name.clone(),
+            weights: finite(layer.weights),
+            activations: finite(layer.activations),
+            gradients: finite(layer.gradients),
+            idle: layer.idle,
+        }
+    }
+}
+
+impl From<LayerRecord> for LayerState {
+    fn from(layer: LayerRecord) -> Self {
+        let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
+        LayerState {
+            name: layer.name,
+            weights: number(layer.weights),
+            activations: number(layer.activations),
+            gradients: number(layer.gradients),
+            idle: layer.idle,
+        }
+    }
 }
 
 impl From<&Epoch> for EpochRecord {
@@ -65,6 +104,7 @@ impl From<&Epoch> for EpochRecord {
             validation_loss: e.validation_loss.and_then(finite),
             metrics: e.metrics.iter().map(|(n, v)| (n.clone(), finite(*v))).collect(),
             learning_rate: e.learning_rate,
+            layers: e.layers.iter().map(LayerRecord::from).collect(),
         }
     }
 }
@@ -79,6 +119,7 @@ impl From<EpochRecord> for Epoch {
             metrics: e.metrics.into_iter().map(|(n, v)| (n, v.unwrap_or(f64::NAN))).collect(),
             learning_rate: e.learning_rate,
             seconds: 0.0,
+            layers: e.layers.into_iter().map(LayerState::from).collect(),
         }
     }
 }

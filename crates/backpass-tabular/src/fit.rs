@@ -60,7 +60,7 @@ pub struct Watcher<'a> {
     pub interrupt: Option<Arc<AtomicBool>>,
     /// Whether the run is profiled: [`TrainOptions::profile`].
     pub profile: bool,
-    /// Told of every epoch, and of every stage of a profiled run; the metrics of all rows belong to its last stage.
+    /// Told of every epoch.
     pub observe: &'a mut Observer<'a>,
 }
 

@@ -63,7 +63,7 @@ impl Model {
     /// was set aside from one of its networks; none where training kept nothing of its table apart.
     pub fn held_out(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
         let options = &self.manifest.options;
-        if self.parts() > 1 {
+        if self.networks() > 1 {
             let trained_on = self.was_trained_on(table)?;
             return Ok(trained_on.then(|| self.target.present(table, &self.schema)).transpose()?);
         }
@@ -81,29 +81,29 @@ impl Model {
 
     /// For each row of the table that a bag was trained on, the number of the network that has not learnt from it.
     pub(crate) fn strangers(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
-        if self.parts() < 2 || !self.was_trained_on(table)? {
+        if self.networks() < 2 || !self.was_trained_on(table)? {
             return Ok(None);
         }
         let present = self.target.present(table, &self.schema)?;
         let with_target = table.select_rows(&present);
         let options = &self.manifest.options;
         let mut strangers = vec![0; table.rows()];
-        let folds = fold_rows(&with_target, &self.schema, &self.target, options, self.parts())?;
+        let folds = fold_rows(&with_target, &self.schema, &self.target, options, self.networks())?;
         for (part, fold) in folds.iter().enumerate() {
             fold.validation.iter().for_each(|&row| strangers[present[row as usize] as usize] = part as u32);
         }
         Ok(Some(strangers))
     }
 
-    /// The number of networks trained on folds of the rows.
-    pub(crate) fn parts(&self) -> usize {
+    /// The number of networks trained on folds of the rows; their mean predicts.
+    pub fn networks(&self) -> usize {
         let formula = self.manifest.options.formula.is_some();
         self.manifest.options.bag.filter(|_| !formula).unwrap_or(1)
     }
 
     /// Whether rows that networks had not learnt from set the bounds of intervals.
     pub fn has_calibrated_intervals(&self) -> bool {
-        let judged = self.manifest.rows.1 > 0 || self.parts() > 1;
+        let judged = self.manifest.rows.1 > 0 || self.networks() > 1;
         judged && self.target.interval.is_some() && self.manifest.options.calibrate == Some(true)
     }
 

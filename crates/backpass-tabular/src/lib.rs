@@ -79,7 +79,7 @@ pub use date::DateFormat;
 pub use encode::{CategoryInput, Inputs, Surprises};
 pub use error::{ErrorKind, Place, Result, TableError};
 pub use explain::{Explained, Sensitivity};
-pub use file::{check_writable, write_file};
+pub use file::{LayerRecord, check_writable, write_file};
 pub use fit::{Fitted, Prepared, Watcher, fit, prepare, prepare_from};
 pub use fit_error::{FitError, FitErrorKind, ModelProblem};
 pub use formula::Coefficient;

@@ -215,10 +215,10 @@ impl Model {
     /// Puts the outputs of one network of a bag, given by its number for each row, in the place of those of all.
     pub(crate) fn keep_one<D: Copy>(&self, outputs: &mut [D], members: Option<&[u32]>) {
         let Some(members) = members else { return };
-        let width = self.network.outputs() / self.parts();
+        let width = self.network.outputs() / self.networks();
         for (row, &member) in outputs.chunks_exact_mut(self.network.outputs()).zip(members) {
             let own = member as usize * width;
-            for part in 0..self.parts() {
+            for part in 0..self.networks() {
                 row.copy_within(own..own + width, part * width);
             }
         }

@@ -572,6 +572,7 @@ impl FitOptions {
             clip_value: self.clip_value,
             seed: self.seed.unwrap_or(0),
             double_precision,
+            watch_layers: true,
             ..defaults
         })
     }

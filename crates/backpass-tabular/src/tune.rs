@@ -61,6 +61,9 @@ pub struct Trial {
     pub score: Option<f64>,
     /// Seconds of training.
     pub seconds: f64,
+    /// Why training refused these options together; such a trial has no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// What a search has found.
@@ -106,7 +109,8 @@ impl Search {
 /// nor on the number of threads, nor on whether it comes from the journal. `observe` is told of each training as it ends.
 ///
 /// # Errors
-/// What is wrong with the table, the options, the space or the journal, or a trial that cannot be trained.
+/// What is wrong with the table, the options, the space or the journal. Options that can each be trained with but not together
+/// are no error: that trial is recorded as refused, and the search goes on.
 pub fn tune(
     table: &Table,
     given: &FitOptions,
@@ -262,7 +266,7 @@ impl Bracket<'_> {
                 return Ok(false);
             }
             let best = (count / self.eta).max(1);
-            // What diverges in few epochs is not worth more of them; the options as given are what the others must beat.
+            // What is refused stays so, and what diverges in few epochs is not worth more of them; the options as given are what the others must beat.
             let goes_on = |(at, trial): &(usize, Trial)| trial.score.is_some() && (*at < best || trial.trial == 0);
             let survivors = done.into_iter().enumerate().filter(goes_on).map(|(_, trial)| trial);
             left = survivors.map(|trial| (trial.trial, trial.options)).collect();
@@ -287,16 +291,23 @@ impl Bracket<'_> {
             let all = FitOptions { epochs: Some(epochs), ..options.clone().or(given.clone()) };
             let interrupt = Some(Arc::clone(stop));
             let watcher = Watcher { threads: threads / workers, interrupt, profile: false, observe: &mut |_| {} };
-            let fitted = prepare(table, &all).and_then(|prepared| prepared.train(watcher));
-            let fitted = fitted.map_err(|source| trial_error(&options, source))?;
-            let score = match fitted.report.stop {
-                StopReason::Interrupted => return Ok(None),
-                StopReason::Diverged(_) => None,
-                _ => {
-                    fitted.validation_metrics.and_then(|metrics| metrics.get(metric)).filter(|score| score.is_finite())
+            let done = match prepare(table, &all).and_then(|prepared| prepared.train(watcher)) {
+                // The options as given are what all trials share.
+                Err(source) if trial == 0 => return Err(source.into()),
+                Err(source) => {
+                    let refused = Some(source.to_string());
+                    Trial { trial, options, rung, epochs, score: None, seconds: 0.0, refused }
+                }
+                Ok(fitted) => {
+                    let metrics = match fitted.report.stop {
+                        StopReason::Interrupted => return Ok(None),
+                        StopReason::Diverged(_) => None,
+                        _ => fitted.validation_metrics,
+                    };
+                    let score = metrics.and_then(|metrics| metrics.get(metric)).filter(|score| score.is_finite());
+                    Trial { trial, options, rung, epochs, score, seconds: fitted.report.seconds, refused: None }
                 }
             };
-            let done = Trial { trial, options, rung, epochs, score, seconds: fitted.report.seconds };
             say(done.clone());
             Ok(Some(done))
         };
@@ -320,7 +331,7 @@ mod tests {
     use super::*;
 
     fn trial(number: usize, score: Option<f64>) -> Trial {
-        Trial { trial: number, options: FitOptions::default(), rung: 1, epochs: 1, score, seconds: 0.0 }
+        Trial { trial: number, options: FitOptions::default(), rung: 1, epochs: 1, score, seconds: 0.0, refused: None }
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn run_has(table: &Table, options: &FitOptions, fault: Fault) -> (Finding, Fitte
 fn cured(table: &Table, (finding, fitted): &(Finding, Fitted), text: &str) {
     let change = finding.change.as_ref().expect("a cure");
     assert_eq!(change.text, text);
-    let proof = prove(table, &fitted.model, change, 1).unwrap();
+    let proof = prove(table, &fitted.model, change, 1, &mut |_| {}).unwrap();
     assert!(proof.helped(), "{text}: {proof:?}");
 }
 
@@ -124,7 +124,7 @@ fn a_leak_is_proved_by_leaving_it_out() {
     let table = clouds("code", 200, |_, is_b, _| if is_b { "3" } else { "1" }.into());
     let options = options("class", "hidden=8 epochs=20");
     let change = table_has(&table, &options, Fault::Leak).change.unwrap();
-    let proof = prove(&table, &fit(&table, &options).unwrap().model, &change, 1).unwrap();
+    let proof = prove(&table, &fit(&table, &options).unwrap().model, &change, 1, &mut |_| {}).unwrap();
     assert!(proof.after.unwrap() > 2.0 * proof.before.unwrap(), "{proof:?}");
 }
 

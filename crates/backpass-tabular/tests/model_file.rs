@@ -57,6 +57,18 @@ fn what_is_saved_is_what_is_loaded() {
 }
 
 #[test]
+fn files_of_before_layers_were_looked_at_can_be_read() {
+    let model = model();
+    assert!(model.history[0].layers.iter().any(|layer| layer.name == "hidden1" && layer.gradients > 0.0));
+    let old = changed(&model.to_bytes().unwrap(), |description| {
+        let epochs = description["history"].as_array_mut().unwrap();
+        epochs.iter_mut().for_each(|epoch| _ = epoch.as_object_mut().unwrap().remove("layers").unwrap());
+    });
+    let read = read(&old).unwrap();
+    assert!(read.hash() == model.hash() && read.history.iter().all(|epoch| epoch.layers.is_empty()));
+}
+
+#[test]
 fn weights_keep_their_precision() {
     let precise = FitOptions { precision: Some("f64".into()), ..options() };
     let model = fit(&table(), &precise).unwrap().model;

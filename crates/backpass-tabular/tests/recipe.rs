@@ -39,7 +39,13 @@ fn a_bag_averages_its_members_and_does_not_depend_on_threads() {
     let table = penguins();
     let options = FitOptions { bag: Some(3), ..options("species", "best", 12) };
     let one = train(&table, &options, 1);
-    assert_eq!(one.model.hash(), train(&table, &options, 3).model.hash());
+    let three = train(&table, &options, 3);
+    assert_eq!(one.model.hash(), three.model.hash());
+    assert!(one.model.to_bytes().unwrap() == three.model.to_bytes().unwrap(), "the history, too");
+    // The layers of the first network stand for all.
+    let seen: Vec<&str> = one.model.history[0].layers.iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(seen, ["periodic", "piecewise", "front_scale", "hidden1", "hidden2", "hidden3", "output"]);
+    assert!(one.report.stages.iter().all(|(_, seconds)| *seconds > 0.0) && one.report.stages.len() == 5);
     // Every row is judged by the member that has not learnt from it.
     assert!(one.validation_metrics.as_ref().unwrap().get("accuracy").unwrap() > 0.95);
     assert_eq!(one.model.network.outputs(), 9);

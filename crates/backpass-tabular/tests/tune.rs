@@ -144,6 +144,24 @@ fn what_diverges_has_no_score_and_does_not_go_on() {
 }
 
 #[test]
+fn what_is_refused_is_recorded_and_the_search_goes_on() {
+    // Each can be trained with, but L-BFGS not with dropout.
+    let space = Space::parse("optimizer = [\"adam\", \"lbfgs\"]\ndropout = [0.0, 0.2]").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let how = TuneOptions { space, ..how(5, Some(&path)) };
+    let (found, seen) = search(&how);
+    let refused: Vec<&Trial> = found.trials.iter().filter(|trial| trial.refused.is_some()).collect();
+    assert!(found.finished && refused.len() == 1 && found.trials.len() == 5, "{found:?}");
+    assert!(refused[0].refused.as_ref().unwrap().contains("dropout changes it"));
+    assert_eq!((refused[0].rung, refused[0].score), (1, None));
+    assert_eq!((&refused[0].options.optimizer, refused[0].options.dropout), (&Some("lbfgs".to_string()), Some(0.2)));
+    assert!(seen.iter().any(|trial| trial.rung == 3));
+    let (again, seen) = search_until(&how, 0).unwrap();
+    assert_eq!((again, seen.len()), (found, 0), "the journal knows it");
+}
+
+#[test]
 fn what_cannot_be_trained_is_said_before_anything_is() {
     let mistakes = [
         ("activation = [\"relu\", \"reluu\"]", given(), "--activation reluu"),

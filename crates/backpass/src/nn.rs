@@ -4,6 +4,7 @@ mod adapt;
 mod committee;
 mod embedding;
 mod mlp;
+pub mod units;
 
 use std::collections::BTreeMap;
 

@@ -223,7 +223,7 @@ fn neurons_add_up_though_most_are_left_out() {
         let explanation = run(&network, (0..30).map(|_| random.unit()).collect());
         let options = NeuronOptions { units, ..NeuronOptions::default() };
         let view = neurons(Source::Run(&explanation), &options).unwrap();
-        let layers = dense_layers(&network.graph).unwrap();
+        let layers = dense_layers(&network.graph, "").unwrap();
         assert_eq!(view.nodes.iter().any(|n| n.role == Role::More), units < 30);
         for (index, node) in view.nodes.iter().enumerate().filter(|(_, n)| n.role == Role::Neuron) {
             let (name, unit) = node.name.strip_suffix(']').unwrap().split_once('[').unwrap();
@@ -249,8 +249,8 @@ fn a_microscope_shows_what_the_neuron_computes() {
     let network = network(30, &[20, 17], 8, "tanh", 5);
     let explanation = run(&network, (0..30).map(|i| f64::from(i).sin()).collect());
     for (layer, unit, terms) in [("hidden1", 3, 4), ("hidden2", 16, 100), ("output", 0, 1)] {
-        let of = dense_layers(&network.graph).unwrap().into_iter().find(|l| l.name == layer).unwrap();
-        let neuron = explanation.microscope(layer, unit, terms, &[]).unwrap();
+        let of = dense_layers(&network.graph, "").unwrap().into_iter().find(|l| l.name == layer).unwrap();
+        let neuron = explanation.microscope(layer, unit, terms, &[], "").unwrap();
         let (shown, computed) =
             (neuron.value(neuron.result()).item().unwrap(), explanation.value(of.output).data()[unit]);
         assert!((shown - computed).abs() < 1e-12);
@@ -262,9 +262,9 @@ fn a_microscope_shows_what_the_neuron_computes() {
             assert!((gradient.unwrap().item().unwrap() - expected).abs() < 1e-12, "{layer}[{unit}] {name}");
         }
     }
-    let error = explanation.microscope("hidden3", 0, 4, &[]).unwrap_err().to_string();
+    let error = explanation.microscope("hidden3", 0, 4, &[], "").unwrap_err().to_string();
     assert_eq!(error, "there is no neuron `hidden3[0]`\nhelp: the layers are hidden1, hidden2, output");
-    assert!(explanation.microscope("hidden1", 20, 4, &[]).is_err());
+    assert!(explanation.microscope("hidden1", 20, 4, &[], "").is_err());
 }
 
 #[test]

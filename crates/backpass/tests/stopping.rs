@@ -8,7 +8,7 @@ use backpass::loss::Loss;
 use backpass::nn::{Activation, Mlp, Network, Weights};
 use backpass::optim::Optimizer;
 use backpass::train::{
-    BatchSize, Dataset, Divergence, Event, Metric, StopReason, TrainOptions, TrainReport, Validation, evaluate, train,
+    BatchSize, Dataset, Divergence, Epoch, Metric, StopReason, TrainOptions, TrainReport, Validation, evaluate, train,
 };
 use backpass::{Array, Builder, Shape};
 use backpass_kernels::philox::Stream;
@@ -211,10 +211,7 @@ fn time_and_interrupts_stop_after_the_step_at_hand() {
     }
     flag.store(false, Ordering::Relaxed);
     let options = TrainOptions { interrupt: Some(Arc::clone(&flag)), ..options("sgd", 0.05, 100) };
-    let mut observe = |event: Event<'_>| {
-        let Event::Epoch(epoch) = event else { panic!("{event:?} without a profile") };
-        flag.store(epoch.epoch == 7, Ordering::Relaxed);
-    };
+    let mut observe = |epoch: &Epoch| flag.store(epoch.epoch == 7, Ordering::Relaxed);
     let report = train(&mut constant(), &data, &Validation::default(), &options, &mut observe).unwrap();
     assert_eq!((report.stop, report.history.len()), (StopReason::Interrupted, 7));
 }

@@ -1,5 +1,6 @@
 //! The charts of a report.
 
+use backpass::train::{Epoch, LayerState};
 use backpass_draw::plot::{Axis, Chart, Series, Shape, Training, learning_curves};
 use backpass_tabular::{Along, Assessment, ClassCurves, Classes, Dependence, Intervals, Model, Numbers, Target};
 
@@ -31,6 +32,37 @@ pub fn training(model: &Model) -> Vec<Chart> {
     });
     let followed: Vec<Chart> = followed.collect();
     std::iter::once(losses).chain(followed).collect()
+}
+
+/// The size of weights, activations and gradients of each layer by epoch, on logarithmic axes where they differ much.
+pub fn layers(model: &Model) -> Vec<Chart> {
+    let seen: Vec<&Epoch> = model.history.iter().filter(|epoch| !epoch.layers.is_empty()).collect();
+    let names: Vec<&str> = seen.first().map_or(Vec::new(), |e| e.layers.iter().map(|l| l.name.as_str()).collect());
+    // The first, the last, and of deep networks some between them.
+    let shown = names.len().min(MOST_LINES);
+    let shown: Vec<usize> = (0..shown).map(|at| at * (names.len() - 1) / (shown - 1).max(1)).collect();
+    let chart = |title: &str, what: &str, of: fn(&LayerState) -> f64| {
+        let label = format!("{what} (root mean square)");
+        let mut chart = Chart::new(title, Axis::whole("epoch"), Axis::linear(label.as_str()));
+        if shown.len() < names.len() {
+            chart.subtitle = format!("{} of {} layers.", shown.len(), names.len());
+        }
+        for (colour, &at) in shown.iter().enumerate() {
+            let points: Vec<(f64, f64)> =
+                seen.iter().filter_map(|e| Some((e.epoch as f64, of(e.layers.get(at)?)))).collect();
+            chart.series.push(Series::line(names[at], points).coloured(colour));
+        }
+        chart.log_where_wide();
+        chart
+    };
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        chart("Weights by layer", "weights", |layer| layer.weights),
+        chart("Activations by layer", "activations", |layer| layer.activations),
+        chart("Gradients by layer", "gradients", |layer| layer.gradients),
+    ]
 }
 
 /// ROC, precision and recall, calibration.

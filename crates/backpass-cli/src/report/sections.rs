@@ -14,6 +14,7 @@ use super::{Report, charts, doctor};
 use crate::anatomy::{columns, layers};
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::member::{Chosen, Member};
 use crate::output::significant;
 use crate::profile::duration;
 
@@ -42,6 +43,7 @@ pub fn all(
         ("columns", "What it looks at", looks_at(model, assessment)?),
         ("worst", "Where it is most wrong", worst(model, assessment)),
         ("training", "Training", training(report)?),
+        ("layers", "In the layers", in_layers(model)?),
         ("doctor", "What may be wrong", doctor::section(findings)),
         ("data", "What was read and decided", data(model)),
         ("network", "The network", network(model)?),
@@ -331,9 +333,7 @@ fn training(report: &Report<'_>) -> Result<Markup, Failure> {
     let manifest = &report.model.manifest;
     let bag = manifest.options.bag.unwrap_or(1);
     let stages: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.stages()).collect();
-    let all: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
-    let rows =
-        stages.iter().map(|(stage, seconds)| vec![(*stage).to_string(), duration(*seconds), percent(seconds / all)]);
+    let networks: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.networks()).collect();
     Ok(html! {
         p {
             "Stopped: " (manifest.stop) ". "
@@ -346,7 +346,46 @@ fn training(report: &Report<'_>) -> Result<Markup, Failure> {
         (charts(&charts::training(report.model))?)
         @if !stages.is_empty() {
             h3 { "Where the time went" }
-            (table(&["stage", "time", "share"], 1, rows))
+            (times(&stages))
+        }
+        @if !networks.is_empty() {
+            p { "In " code { "train" } " the " (bag) " networks ran side by side; their times together:" }
+            (times(&networks))
+        }
+    })
+}
+
+/// Stages with their times.
+fn times(stages: &[(&str, f64)]) -> Markup {
+    let all: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
+    let row = |(stage, seconds): &(&str, f64)| vec![stage.to_string(), duration(*seconds), percent(seconds / all)];
+    table(&["stage", "time", "share"], 1, stages.iter().map(row))
+}
+
+/// What became of the layers; empty where nothing is known of them.
+fn in_layers(model: &Model) -> Result<Markup, Failure> {
+    let drawn = charts::layers(model);
+    let Some(last) = model.history.iter().rfind(|epoch| !epoch.layers.is_empty()) else { return Ok(html! {}) };
+    let idle = last.layers.iter().filter_map(|layer| Some((&layer.name, layer.idle.filter(|share| *share > 0.0)?)));
+    let idle: Vec<String> = idle.map(|(name, share)| format!("{} of {name}", percent(share))).collect();
+    let has_units = last.layers.iter().any(|layer| layer.idle.is_some());
+    let bag = model.manifest.options.bag.unwrap_or(1);
+    Ok(html! {
+        p.quiet {
+            "Root mean squares on a few training rows, the same each time, without dropout; gradients are those of the "
+            "mean loss with respect to the weights."
+            @if bag > 1 { " Shown is network 1 of " (bag) "." }
+        }
+        p {
+            "What to look for: lines that level off; weights or activations that keep growing point to a learning rate that "
+            "is too high, and gradients that differ by powers of ten between layers to layers that hardly learn."
+        }
+        (charts(&drawn)?)
+        @if has_units {
+            p {
+                "Units that give the same for every row or are saturated, after epoch " (last.epoch) ": "
+                @if idle.is_empty() { "none." } @else { (idle.join(", ")) "." }
+            }
         }
     })
 }
@@ -374,8 +413,9 @@ fn data(model: &Model) -> Markup {
 }
 
 fn network(model: &Model) -> Result<Markup, Failure> {
-    let view = View { title: String::new(), ..view(model)? };
-    let (found, equations) = layers(model);
+    let member = Chosen::default().of(model)?;
+    let view = View { title: String::new(), ..view(model, member)? };
+    let (found, equations) = layers(model, member);
     let rows = found.iter().map(|layer| {
         let shape = format!("{} → {}", layer.inputs, layer.outputs);
         vec![layer.name.clone(), layer.activation.to_string(), shape, layer.parameters.to_string()]
@@ -388,6 +428,9 @@ fn network(model: &Model) -> Result<Markup, Failure> {
     let picture = svg(&view, &SvgOptions { theme: Theme::Light, ..SvgOptions::default() });
     Ok(html! {
         p { (model.network.parameter_count()) " parameters." }
+        @if let Some(member) = member {
+            p { "Shown is " (member.words()) "." }
+        }
         figure.network tabindex="0" aria-label="Picture of the network" { (PreEscaped(picture)) }
         @if model.manifest.coefficients.is_empty() {
             (table(&["layer", "activation", "shape", "parameters"], 2, rows))
@@ -402,14 +445,17 @@ fn network(model: &Model) -> Result<Markup, Failure> {
 }
 
 /// Neuron by neuron where the network is made of plain layers, else layer by layer, else as a whole.
-fn view(model: &Model) -> Result<View, Failure> {
+fn view(model: &Model, member: Option<Member>) -> Result<View, Failure> {
     let (inputs, outputs) = (model.input_names(), model.output_names());
-    let options = NeuronOptions { units: UNITS, inputs: &inputs, outputs: &outputs, ..NeuronOptions::default() };
+    let within = member.map_or(String::new(), Member::scope);
+    let options =
+        NeuronOptions { units: UNITS, inputs: &inputs, outputs: &outputs, within: &within, ..NeuronOptions::default() };
     if let Ok(view) = neurons(Source::Graph(&model.network.graph, Some(&model.network.weights)), &options) {
         return Ok(view);
     }
     let graph = model.graph(None)?;
-    let by_layer = structure(&graph, &Folding::at(Level::Layer));
+    let others: Vec<String> = member.into_iter().flat_map(Member::others).collect();
+    let by_layer = structure(&graph, &Folding { fold: &others, ..Folding::at(Level::Layer) });
     Ok(if by_layer.nodes.len() > MOST_NODES { structure(&graph, &Folding::at(Level::Network)) } else { by_layer })
 }
 

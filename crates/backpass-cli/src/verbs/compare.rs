@@ -7,10 +7,9 @@ use backpass_tabular::metrics::title;
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::judging::Judging;
 use crate::output::{self, Talk, number, row};
-use crate::reading::Reading;
 use crate::report::{Rows, options};
-use crate::threads::Threads;
 
 /// Judge models beside each other on the same rows
 #[derive(clap::Args)]
@@ -24,15 +23,8 @@ pub struct Compare {
     #[arg(long)]
     all_rows: bool,
 
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
+    judging: Judging,
 }
 
 const EXAMPLES: &str = "\
@@ -59,12 +51,12 @@ impl Compare {
         };
         let load = |path: &PathBuf| Ok((name(path, files), Model::load(path)?));
         let models: Vec<(String, Model)> = files.iter().map(load).collect::<Result<_, Failure>>()?;
-        let table = self.reading.table(data)?;
+        let table = self.judging.reading.table(data)?;
         let rows = Rows::of(models.iter().map(|(_, model)| model), &table, self.all_rows)?;
         let first = &models[0].1;
-        let options = options(first, self.threads.count(), rows.unseen);
+        let options = options(first, self.judging.threads.count(), rows.unseen);
         let comparison = compare(&models, &table, &rows.numbers, &options).map_err(Failure::of_table)?;
-        if self.json {
+        if self.judging.json {
             let (task, target) = (first.target.task.name(), first.target.name());
             let (judged_by, caution) = (rows.are.as_str(), rows.caution);
             let schema = "backpass.compare/1";

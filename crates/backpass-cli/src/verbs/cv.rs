@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use backpass_tabular::{CrossValidation, FitOptions, Fold, Spread, cross_validate, metrics};
+use backpass_tabular::{CrossValidation, Fold, Spread, cross_validate, metrics};
 
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::output::{self, Talk, number, row, significant};
-use crate::reading::Reading;
-use crate::threads::Threads;
+use crate::training::Training;
 
 /// Judge training options on every row of a table, each by a network that has not seen it
 #[derive(clap::Args)]
@@ -27,21 +25,11 @@ pub struct Cv {
     repeats: u16,
 
     #[command(flatten)]
-    options: FitOptions,
-
-    /// Take options from a TOML file; those of the command line go first
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    training: Training,
 
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-
-    #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
 }
 
 const EXAMPLES: &str = "\
@@ -53,7 +41,8 @@ Examples:
 
 impl Cv {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
-        let config = Config { options: self.options, reading: self.reading }.with(self.config.as_deref())?;
+        let threads = self.training.threads.count();
+        let config = self.training.resolve()?;
         let table = config.table(&self.data)?;
         talk.say(format!("{}: {} rows, {} columns", table.name, table.rows(), table.columns.len()));
         let splits = (usize::from(self.folds), usize::from(self.repeats));
@@ -61,7 +50,7 @@ impl Cv {
             let (name, value) = fold.metrics.values[0];
             talk.say(format!("  {}: {name} {}, {:.1} s", title(fold, self.repeats > 1), number(value), fold.seconds));
         };
-        let result = cross_validate(&table, &config.options, splits, self.threads.count(), &mut tell)?;
+        let result = cross_validate(&table, &config.options, splits, threads, &mut tell)?;
         if self.json {
             return output::json(&Document { schema: "backpass.cv/1", result: &result });
         }

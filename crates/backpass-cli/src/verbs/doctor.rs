@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use backpass::train::Epoch;
 use backpass_tabular::doctor::{Fault, Finding, Proof, Severity, examine_model, examine_run, examine_table, prove};
 use backpass_tabular::{FitOptions, Model, Table, Watcher, prepare};
 use serde::Serialize;
@@ -9,8 +10,8 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, number};
-use crate::reading::Reading;
-use crate::threads::Threads;
+use crate::progress::Progress;
+use crate::training::Training;
 
 /// Say what is wrong with a table, a training or a model, and try what cures it
 #[derive(clap::Args)]
@@ -25,11 +26,7 @@ pub struct Doctor {
     data: Option<PathBuf>,
 
     #[command(flatten)]
-    options: FitOptions,
-
-    /// Take options from a TOML file; those of the command line go first
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    training: Training,
 
     /// Look at the table only, and do not train
     #[arg(long)]
@@ -46,12 +43,6 @@ pub struct Doctor {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-
-    #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
 }
 
 const EXAMPLES: &str = "\
@@ -89,12 +80,12 @@ struct Diagnosis {
 
 impl Doctor {
     pub fn run(mut self, talk: &Talk) -> Result<(), Failure> {
-        let (options, reading) = (std::mem::take(&mut self.options), std::mem::take(&mut self.reading));
-        let given = Config { options, reading };
+        let threads = self.training.threads.count();
+        let given = std::mem::take(&mut self.training);
         let is_model = self.data.is_some() || self.subject.extension().is_some_and(|ending| ending == "backpass");
         let (table, target, findings, model) =
-            if is_model { self.of_model(given)? } else { self.of_table(given.with(self.config.as_deref())?, talk)? };
-        let diagnoses = self.prove(&table, findings, model.as_ref(), talk)?;
+            if is_model { self.of_model(given)? } else { self.of_table(given.resolve()?, threads, talk)? };
+        let diagnoses = self.prove(&table, findings, model.as_ref(), threads, talk)?;
         if self.json {
             let schema = "backpass.doctor/1";
             output::json(&Document { schema, data: &table.name, target: &target, findings: &diagnoses })?;
@@ -108,23 +99,26 @@ impl Doctor {
     }
 
     /// What is found in a table and, unless only that is wanted, in a training on it.
-    fn of_table(&self, config: Config, talk: &Talk) -> Result<Examined, Failure> {
+    fn of_table(&self, config: Config, threads: usize, talk: &Talk) -> Result<Examined, Failure> {
         let (table, options) = (config.table(&self.subject)?, config.options);
         if self.table_only {
             let findings = examine_table(&table, &options)?;
             return Ok((table, options.target, findings, None));
         }
         talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
-        let threads = self.threads.count();
-        let watcher = Watcher { threads, interrupt: None, profile: false, observe: &mut |_| {} };
-        let fitted = prepare(&table, &options)?.train(watcher)?;
+        let prepared = prepare(&table, &options)?;
+        let mut progress = Progress::new(*talk, &prepared.resolved);
+        let mut observe = |epoch: &Epoch| progress.epoch(epoch);
+        let fitted = prepared.train(Watcher { threads, interrupt: None, profile: false, observe: &mut observe });
+        progress.finish();
+        let fitted = fitted?;
         let findings = examine_run(&table, &fitted)?;
         Ok((table, options.target, findings, Some(fitted.model)))
     }
 
     /// What is found in a model and in the table of its training.
-    fn of_model(&self, given: Config) -> Result<Examined, Failure> {
-        if given.options != FitOptions::default() || self.config.is_some() || self.table_only {
+    fn of_model(&self, given: Training) -> Result<Examined, Failure> {
+        if given.options != FitOptions::default() || given.config.is_some() || self.table_only {
             let message = format!("{} is a model, whose options are its own", self.subject.display());
             let help = "help: leave out all options of training, or give a table alone";
             return Err(Failure::usage(format!("{message}\n{help}")));
@@ -152,6 +146,7 @@ impl Doctor {
         table: &Table,
         findings: Vec<Finding>,
         model: Option<&Model>,
+        threads: usize,
         talk: &Talk,
     ) -> Result<Vec<Diagnosis>, Failure> {
         let mut tried: Vec<(String, Proof)> = Vec::new();
@@ -165,7 +160,10 @@ impl Doctor {
                     Some(proof) => proof,
                     None => {
                         talk.say(format!("training again with {}", change.text));
-                        let proof = prove(table, model, change, self.threads.count())?;
+                        let mut progress = Progress::new(*talk, &change.options.clone().or(model.manifest.options.clone()));
+                        let proof = prove(table, model, change, threads, &mut |epoch| progress.epoch(epoch));
+                        progress.finish();
+                        let proof = proof?;
                         tried.push((change.text.clone(), proof.clone()));
                         proof
                     }

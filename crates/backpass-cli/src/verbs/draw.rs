@@ -15,6 +15,7 @@ use backpass_tabular::Model;
 
 use super::explain::{Detail, title};
 use crate::exit::Failure;
+use crate::member::{Member, not_dense};
 use crate::output::{self, Talk};
 use crate::picture::{GRAPH, PLOT, Picture};
 use crate::reading::Reading;
@@ -131,7 +132,8 @@ impl Draw {
             return Err(Failure::usage("--of belongs to formulas\nhelp: leave it out, a model is drawn as a whole"));
         }
         let graph = &model.network.graph;
-        let level = self.detail.level_of_model(graph)?;
+        let member = self.detail.member.of(model)?;
+        let level = self.detail.level_of_model(graph, member)?;
         if self.detail.focus.is_some() && level != Level::Neuron {
             return Err(Failure::usage("--focus goes with --level neuron; with numbers, see backpass explain"));
         }
@@ -144,12 +146,17 @@ impl Draw {
                 result: "",
                 focus: self.detail.focus.as_deref(),
                 digits: self.detail.digits(),
+                within: &member.map_or(String::new(), Member::scope),
             };
-            neurons(Source::Graph(graph, Some(&model.network.weights)), &options).map_err(Failure::usage)?
+            let drawn = neurons(Source::Graph(graph, Some(&model.network.weights)), &options);
+            drawn.map_err(|error| not_dense(model, error))?
         } else {
-            structure(&model.graph(None)?, &self.detail.of_model(level).folding(level))
+            structure(&model.graph(None)?, &self.detail.of_model(level, member).folding(level))
         };
-        view.title = path.to_string();
+        view.title = match member.filter(|_| level != Level::Network) {
+            Some(member) => format!("{path}: {}", member.words()),
+            None => path.to_string(),
+        };
         Ok(view)
     }
 

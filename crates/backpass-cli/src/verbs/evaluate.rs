@@ -7,9 +7,8 @@ use serde::Serialize;
 
 use crate::demand::Demand;
 use crate::exit::Failure;
+use crate::judging::Judging;
 use crate::output::{self, Talk, row};
-use crate::reading::Reading;
-use crate::threads::Threads;
 
 /// Judge a model on rows whose target is known
 #[derive(clap::Args)]
@@ -27,15 +26,8 @@ pub struct Evaluate {
     #[arg(long, value_name = "METRIC=VALUE")]
     require: Vec<Demand>,
 
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
+    judging: Judging,
 }
 
 const EXAMPLES: &str = "\
@@ -65,15 +57,15 @@ struct Document<'a> {
 impl Evaluate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
         let model = Model::load(&self.model)?;
-        let table = self.reading.table(&self.data)?;
-        let (metrics, rows, surprises) = model.evaluate(&table, self.threads.count()).map_err(Failure::of_table)?;
+        let table = self.judging.reading.table(&self.data)?;
+        let (metrics, rows, surprises) = model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
         let mut notes = surprises.notes();
         if rows < table.rows() {
             notes.push(format!("rows without a target that are left out: {}", table.rows() - rows));
         }
         notes.iter().chain(&metrics.notes).for_each(|note| talk.note(note));
         let classes = model.target.task.classes();
-        if self.json {
+        if self.judging.json {
             output::json(&Document {
                 schema: "backpass.evaluate/1",
                 task: model.target.task.name(),

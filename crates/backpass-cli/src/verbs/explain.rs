@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use backpass::autodiff::gradient;
 use backpass::builder::Builder;
-use backpass::explain::{Explanation, Folding, NeuronOptions, Question, Source, dense_layers, neurons, recognise};
+use backpass::explain::{
+    Explanation, Folding, MicroscopeError, NeuronOptions, Question, Source, dense_layers, neurons, recognise,
+};
 use backpass::graph::{Graph, NodeId};
 use backpass::passes::for_people;
 use backpass::text::expression;
@@ -17,6 +19,7 @@ use crate::choice::choice;
 use crate::derivatives::{Block, blocks_json, hessian_text, hessians, jacobian_text, jacobians};
 use crate::derivatives::{sensitivity_json, sensitivity_text};
 use crate::exit::Failure;
+use crate::member::{Chosen, Member, not_dense};
 use crate::output::{self, Talk, nested};
 use crate::picture::{GRAPH, Picture, text_width};
 use crate::reading::Reading;
@@ -99,6 +102,9 @@ pub struct Detail {
     #[arg(long, value_name = "NEURON", help = FOCUS_HELP)]
     pub focus: Option<String>,
 
+    #[command(flatten)]
+    pub member: Chosen,
+
     /// The most neurons shown of a layer, or products of a neuron
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub units: u16,
@@ -114,6 +120,9 @@ const FOCUS_HELP: &str =
 impl Detail {
     /// The level at which a formula is shown, by default every operator.
     pub fn level_of_formula(&self) -> Result<Level, Failure> {
+        if self.member.is_given() {
+            return Err(Failure::usage("--member belongs to a model\nhelp: leave it out, a formula has no networks"));
+        }
         if self.focus.is_some() {
             return Err(Failure::usage(
                 "--focus belongs to a model\nhelp: --of NAME shows one definition of a formula",
@@ -123,8 +132,9 @@ impl Detail {
     }
 
     /// The level at which a model is shown, by default neurons, and layers where its network is a formula.
-    pub fn level_of_model(&self, network: &Graph) -> Result<Level, Failure> {
-        let has_neurons = || self.focus.is_some() || dense_layers(network).is_ok();
+    pub fn level_of_model(&self, network: &Graph, member: Option<Member>) -> Result<Level, Failure> {
+        let within = member.map_or(String::new(), Member::scope);
+        let has_neurons = || self.focus.is_some() || dense_layers(network, &within).is_ok();
         let level = self.level.unwrap_or_else(|| if has_neurons() { Level::Neuron } else { Level::Layer });
         let folds = !(self.fold.is_empty() && self.open.is_empty());
         if folds && (level == Level::Neuron || self.focus.is_some()) {
@@ -136,12 +146,15 @@ impl Detail {
         Ok(level)
     }
 
-    /// The detail of a whole model: operator by operator its encoder stays folded, unless scopes are named.
-    pub fn of_model(&self, level: Level) -> Detail {
+    /// The detail of a whole model: operator by operator its encoder stays folded, unless scopes are named; beside one
+    /// network of several the others stay folded, too.
+    pub fn of_model(&self, level: Level, member: Option<Member>) -> Detail {
         let mut detail = self.clone();
         if level == Level::Operator && self.fold.is_empty() && self.open.is_empty() {
             detail.fold.push("encoder".to_string());
         }
+        let others = member.into_iter().flat_map(Member::others);
+        detail.fold.extend(others.filter(|other| !self.open.contains(other)));
         detail
     }
 
@@ -271,7 +284,8 @@ impl Explain {
             let help = "--jacobian shows how the prediction answers to each input; backpass inspect the equations";
             return Err(Failure::usage(format!("{message}\nhelp: {help}")));
         }
-        let level = self.detail.level_of_model(&model.network.graph)?;
+        let member = self.detail.member.of(model)?;
+        let level = self.detail.level_of_model(&model.network.graph, member)?;
         let Some(data) = &self.data else {
             let help = "help: --data FILE --row N; without numbers, see backpass draw";
             return Err(Failure::usage(format!("a row is needed to explain what the model does with it\n{help}")));
@@ -285,6 +299,7 @@ impl Explain {
         }
         let explanation = &explained.explanation;
         let inputs = model.input_names();
+        let within = member.map_or(String::new(), Member::scope);
         let digits = self.detail.digits();
         let microscope;
         let mut shown = explanation;
@@ -297,13 +312,18 @@ impl Explain {
                     result: &format!("predicts {}", explained.prediction),
                     focus: focus.as_deref(),
                     digits,
+                    within: &within,
                 };
-                neurons(Source::Run(explanation), &options).map_err(Failure::usage)?
+                neurons(Source::Run(explanation), &options).map_err(|error| not_dense(model, error))?
             }
             (Level::Operator, Some(focus)) => {
                 let (layer, unit) = neuron(focus)?;
                 let terms = usize::from(self.detail.units);
-                microscope = explanation.microscope(layer, unit, terms, &inputs).map_err(Failure::usage)?;
+                let found = explanation.microscope(layer, unit, terms, &inputs, &within);
+                microscope = found.map_err(|error| match error {
+                    MicroscopeError::NotDense(error) => not_dense(model, error),
+                    error => Failure::usage(error),
+                })?;
                 shown = &microscope;
                 let mut view = shown.view(&Folding::at(Level::Operator), digits);
                 view.notes
@@ -311,9 +331,12 @@ impl Explain {
                 view
             }
             (_, Some(_)) => return Err(Failure::usage("--focus goes with --level neuron or --level operator")),
-            (level, None) => explanation.view(&self.detail.of_model(level).folding(level), digits),
+            (level, None) => explanation.view(&self.detail.of_model(level, member).folding(level), digits),
         };
         view.title = format!("{}, row {} of {}", self.subject, self.row, data.display());
+        if let Some(member) = member.filter(|_| level != Level::Network) {
+            view.notes.push(format!("This is {}: {}.", member.words(), explained.prediction));
+        }
         view.notes
             .push(format!("The model predicts {}; derivatives are those of {}.", explained.prediction, explained.of));
         if self.json {

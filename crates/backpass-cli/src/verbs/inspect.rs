@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::anatomy::{Column, Equation, Layer, columns, layers, shortened};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::member::{Chosen, Member};
 use crate::output::{self, Talk, row};
 use crate::progress::EpochRecord;
 
@@ -30,6 +31,9 @@ pub struct Inspect {
     /// Print the graphs as text: encoder, network and head
     #[arg(long)]
     graph: bool,
+
+    #[command(flatten)]
+    member: Chosen,
 }
 
 const EXAMPLES: &str = "\
@@ -50,6 +54,9 @@ struct Document<'a> {
     classes: &'a [String],
     columns: Vec<Column<'a>>,
     features: &'a [String],
+    networks: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<usize>,
     layers: Vec<Layer>,
     parameters: usize,
     equations: Vec<Equation>,
@@ -65,7 +72,8 @@ impl Inspect {
             let parts = [("encoder", &model.encoder), ("network", &model.network.graph), ("head", &model.head)];
             return output::print(parts.map(|(name, graph)| format!("# {name}\n{graph}")).join("\n"));
         }
-        let (layers, equations) = layers(&model);
+        let member = self.member.of(&model)?;
+        let (layers, equations) = layers(&model, member);
         if self.collapse {
             let map = model.linear_map().map_err(|e| Failure::new(Exit::Demand, e.to_string()))?;
             return if self.json { output::json(&map) } else { output::print(linear_map_text(&map)) };
@@ -78,6 +86,8 @@ impl Inspect {
             classes: model.target.task.classes(),
             columns: columns(&model),
             features: &model.inputs.features,
+            networks: model.networks(),
+            network: member.map(|member| member.number),
             layers,
             parameters: model.network.parameter_count(),
             equations,
@@ -180,7 +190,14 @@ impl Document<'_> {
             let shape = format!("{} → {}", layer.inputs, layer.outputs);
             rows.push(row(&layer.name, [&shape, layer.activation, count]));
         }
-        format!("{}\nParameters: {} = {}\n", output::columns(&rows, 3), counts.join(" + "), self.parameters)
+        let own: usize = self.layers.iter().map(|layer| layer.parameters).sum();
+        let text = format!("{}\nParameters: {} = {own}", output::columns(&rows, 3), counts.join(" + "));
+        match self.network.map(|number| Member { number, count: self.networks }) {
+            Some(member) => {
+                format!("{}\n\n{text}\nof all {} networks: {}\n", member.words(), member.count, self.parameters)
+            }
+            None => format!("{text}\n"),
+        }
     }
 
     fn equations_text(&self) -> String {

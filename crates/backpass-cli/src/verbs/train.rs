@@ -9,9 +9,11 @@ use backpass::nn::Activation;
 use backpass::optim::Optimizer;
 use backpass::optim::schedule::Schedule;
 use backpass::spec::Choice;
-use backpass::train::{Event, StopReason};
+use backpass::train::{Epoch, StopReason};
 use backpass_tabular::metrics::METRICS;
-use backpass_tabular::{FitOptions, Fitted, Metrics, Model, Summary, Table, Watcher, check_writable, prepare, prepare_from};
+use backpass_tabular::{
+    FitOptions, Fitted, LayerRecord, Metrics, Model, Summary, Table, Watcher, check_writable, prepare, prepare_from,
+};
 
 use crate::config::Config;
 use crate::demand::Demand;
@@ -22,7 +24,7 @@ use crate::progress::{Events, Progress};
 use crate::reading::Reading;
 use crate::report::{Report, Rows};
 use crate::signals::Signals;
-use crate::threads::Threads;
+use crate::training::Training;
 use crate::verbs::inspect::coefficients_table;
 
 /// Train a network on a table
@@ -34,7 +36,7 @@ pub struct Train {
     data: PathBuf,
 
     #[command(flatten)]
-    options: FitOptions,
+    training: Training,
 
     /// The model to write; without it the model is not kept
     #[arg(short, long, value_name = "FILE")]
@@ -47,10 +49,6 @@ pub struct Train {
     /// Write a report as one page: how good, what it looks at, how it was made; --force replaces it, too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-
-    /// Take options from a TOML file; those of the command line go first
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 
     /// Print every option with its value as TOML, and do not train
     #[arg(long)]
@@ -71,12 +69,6 @@ pub struct Train {
     /// Say where the time went: stage by stage, and by instruction of the steps, which are timed one by one
     #[arg(long)]
     profile: bool,
-
-    #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
 }
 
 const EXAMPLES: &str = "\
@@ -161,8 +153,8 @@ impl Train {
 
     /// The options of the command line, then those of the file.
     fn config(&mut self) -> Result<Config, Failure> {
-        let given = Config { options: std::mem::take(&mut self.options), reading: std::mem::take(&mut self.reading) };
-        let config = given.with(self.config.as_deref())?;
+        let given = Training { threads: self.training.threads, ..Training::default() };
+        let config = std::mem::replace(&mut self.training, given).resolve()?;
         if !self.require.is_empty() && matches!(config.options.validation.as_deref(), Some("none" | "0")) {
             let message = "--require judges the validation rows, and there are none\nhelp: leave out --validation none";
             return Err(Failure::usage(message));
@@ -189,24 +181,19 @@ impl Train {
         }
         let mut progress = Progress::new(*talk, &prepared.resolved);
         let mut events = self.events.then(Events::new);
-        // A profile tells the stages of training apart.
-        if !self.profile {
-            profile.enter("train");
-        }
-        let mut observe = |event: Event<'_>| match event {
-            Event::Stage(stage) => profile.train(stage),
-            Event::Epoch(epoch) => {
-                events.iter_mut().for_each(|events| events.epoch(epoch));
-                progress.epoch(epoch);
-            }
+        profile.train();
+        let mut observe = |epoch: &Epoch| {
+            events.iter_mut().for_each(|events| events.epoch(epoch));
+            progress.epoch(epoch);
         };
         let told = prepared.decisions.len();
-        let (threads, interrupt) = (self.threads.count(), Some(Arc::clone(&signals.stop)));
+        let (threads, interrupt) = (self.training.threads.count(), Some(Arc::clone(&signals.stop)));
         let watcher = Watcher { threads, interrupt, profile: self.profile, observe: &mut observe };
         let fitted = prepared.train(watcher);
         progress.finish();
         let fitted = fitted?;
         fitted.decisions[told..].iter().for_each(|decision| talk.say(format!("  {decision}")));
+        profile.trained(&fitted.report, fitted.resolved.bag.unwrap_or(1));
         Ok((fitted, events))
     }
 
@@ -228,7 +215,7 @@ impl Train {
             Some(table) => (table, Rows::validated(table)),
             None => (table, Rows::of([model], table, false)?),
         };
-        let threads = self.threads.count();
+        let threads = self.training.threads.count();
         Report { model, table, rows: &rows, learnt, stages: Some(profile), threads }.write(path, self.force)
     }
 
@@ -259,8 +246,10 @@ impl Train {
             Some(path) => format!("model: {}, from {epochs}", path.display()),
             None => format!("model: not kept, from {epochs}"),
         });
+        let looked_at = report.history.iter().filter(|epoch| !epoch.layers.is_empty());
         let document = || Document {
             summary: fitted.summary(),
+            layers: looked_at.clone().map(LayersRecord::from).collect(),
             profile: self.profile.then(|| profile.record(&report.instructions)),
         };
         match events {
@@ -281,8 +270,23 @@ impl Train {
 struct Document<'a> {
     #[serde(flatten)]
     summary: Summary<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayersRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileRecord<'a>>,
+}
+
+/// The layers after an epoch.
+#[derive(serde::Serialize)]
+struct LayersRecord {
+    epoch: usize,
+    layers: Vec<LayerRecord>,
+}
+
+impl From<&Epoch> for LayersRecord {
+    fn from(epoch: &Epoch) -> Self {
+        LayersRecord { epoch: epoch.epoch, layers: epoch.layers.iter().map(LayerRecord::from).collect() }
+    }
 }
 
 /// The metrics that say most about new rows.

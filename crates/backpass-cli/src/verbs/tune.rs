@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use std::{fs, thread};
 
-use backpass::train::{Event, StopReason};
+use backpass::train::{Epoch, StopReason};
 use backpass_tabular::{
     FitOptions, Search, Space, Table, Trial, TuneOptions, Watcher, check_writable, prepare, tune, write_file,
 };
@@ -16,9 +16,8 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Talk, number, row};
 use crate::progress::Progress;
-use crate::reading::Reading;
 use crate::signals::Signals;
-use crate::threads::Threads;
+use crate::training::Training;
 
 /// Search for better training options, by successive halving
 #[derive(clap::Args)]
@@ -73,21 +72,11 @@ pub struct Tune {
     force: bool,
 
     #[command(flatten)]
-    options: FitOptions,
-
-    /// Take options from a TOML file; those of the command line go first
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    training: Training,
 
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-
-    #[command(flatten)]
-    threads: Threads,
-
-    #[command(flatten)]
-    reading: Reading,
 }
 
 const EXAMPLES: &str = "\
@@ -108,7 +97,7 @@ impl Tune {
         let Some(data) = self.data.as_deref().filter(|_| !self.print_space) else {
             return output::print(Space::DEFAULT);
         };
-        let (threads, force) = (self.threads.count(), self.force);
+        let (threads, force) = (self.training.threads.count(), self.force);
         let how = TuneOptions {
             space: self.space()?,
             trials: self.trials.map(|trials| trials as usize),
@@ -119,7 +108,7 @@ impl Tune {
             threads,
         };
         let time = self.time.or(self.trials.is_none().then_some(TIME));
-        let config = Config { options: self.options, reading: self.reading }.with(self.config.as_deref())?;
+        let config = self.training.resolve()?;
         let table = config.table(data)?;
         for path in [&self.output, &self.write_config].into_iter().flatten() {
             check_writable(path, force)?;
@@ -218,11 +207,15 @@ fn text(search: &Search) -> String {
 }
 
 fn said(trial: &Trial) -> String {
-    format!("trial {}, {} epochs: {}  {}", trial.trial, trial.epochs, score(trial), chosen(trial))
+    let said = format!("trial {}, {} epochs: {}  {}", trial.trial, trial.epochs, score(trial), chosen(trial));
+    trial.refused.as_ref().map_or(said.clone(), |reason| format!("{said}\n    {}", reason.replace('\n', "\n    ")))
 }
 
 fn score(trial: &Trial) -> String {
-    trial.score.map_or("not defined".to_string(), number)
+    match trial.refused {
+        Some(_) => "refused".to_string(),
+        None => trial.score.map_or("not defined".to_string(), number),
+    }
 }
 
 fn chosen(trial: &Trial) -> String {
@@ -239,7 +232,7 @@ fn nothing(search: &Search, interrupted: Option<Exit>) -> Failure {
         None if search.trials.is_empty() => {
             Failure::usage("no trial was trained to its end in time\nhelp: give more --time, or fewer --epochs")
         }
-        None => Failure::new(Exit::Diverged, "every trial diverged\nhelp: search smaller values of learning_rate"),
+        None => Failure::new(Exit::Diverged, "every trial diverged or was refused\nhelp: search smaller values of learning_rate"),
     }
 }
 
@@ -254,11 +247,7 @@ impl Trainer<'_> {
     fn train(&self, path: &Path, force: bool, signals: &Signals, talk: &Talk) -> Result<(), Failure> {
         let prepared = prepare(self.table, self.options)?;
         let mut progress = Progress::new(*talk, &prepared.resolved);
-        let mut observe = |event: Event<'_>| {
-            if let Event::Epoch(epoch) = event {
-                progress.epoch(epoch);
-            }
-        };
+        let mut observe = |epoch: &Epoch| progress.epoch(epoch);
         let interrupt = Some(Arc::clone(&signals.stop));
         let watcher = Watcher { threads: self.threads, interrupt, profile: false, observe: &mut observe };
         let fitted = prepared.train(watcher);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use backpass::view::Grid;
 
-use super::axis::Axis;
+use super::axis::{Axis, Scale};
 use super::{PlotError, render};
 use crate::{Theme, number};
 
@@ -194,6 +194,15 @@ impl Chart {
     pub fn with(mut self, series: Series) -> Self {
         self.series.push(series);
         self
+    }
+
+    /// Makes the vertical axis logarithmic where the largest number is more than fifty times the smallest positive one.
+    pub fn log_where_wide(&mut self) {
+        let values = self.series.iter().flat_map(Series::corners).map(|p| p.1).filter(|v| v.is_finite() && *v > 0.0);
+        let (least, most) = values.fold((f64::INFINITY, 0.0f64), |(least, most), v| (least.min(v), most.max(v)));
+        if most > 50.0 * least {
+            self.y.scale = Scale::Log;
+        }
     }
 
     /// The chart as an SVG document of `size` (width, height) in pixels.

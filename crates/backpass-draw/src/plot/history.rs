@@ -49,10 +49,9 @@ pub fn learning_curves(trainings: &[Training<'_>]) -> Chart {
             "The training loss is measured with {parts}, the validation loss without: it may be the smaller one."
         );
     }
-    let losses = || chart.series.iter().flat_map(Series::corners).map(|p| p.1).filter(|loss| loss.is_finite());
-    let (least, most) = losses().fold((f64::INFINITY, 0.0f64), |(l, m), loss| (l.min(loss), m.max(loss)));
-    if least > 0.0 && most > 50.0 * least {
-        chart.y = Axis::log("loss");
+    let positive = chart.series.iter().flat_map(Series::corners).all(|p| p.1.is_nan() || p.1 > 0.0);
+    if positive {
+        chart.log_where_wide();
     }
     chart
 }
@@ -71,6 +70,7 @@ mod tests {
             metrics: Vec::new(),
             learning_rate: 0.1,
             seconds: 0.0,
+            layers: Vec::new(),
         };
         losses.iter().enumerate().map(one).collect()
     }

@@ -5,7 +5,7 @@ use backpass::autodiff::{DifferentiateError, gradient};
 use backpass::builder::Builder;
 use backpass::graph::ScopeKind;
 use backpass::interpret::interpret;
-use backpass::nn::{Activation, LayerNodes, layers};
+use backpass::nn::{Activation, LayerNodes, layers, units};
 use backpass::ops::{Category, Op};
 use backpass::shape::Shape;
 
@@ -16,12 +16,6 @@ use crate::options::FitOptions;
 
 /// A layer is ill if this share of its neurons is.
 const MOST_ILL: f64 = 0.5;
-
-/// A bounded activation is flat where its slope is below this part of its steepest one.
-const FLAT: f64 = 0.01;
-
-/// A neuron is saturated if its activation is flat for this share of the rows.
-const FLAT_ROWS: f64 = 0.95;
 
 /// Neurons are the same if their sums differ by no more than rounding, relative to the largest.
 const SAME: f64 = 1e-5;
@@ -122,10 +116,6 @@ impl Layer {
         values.data().iter().copied().skip(unit).step_by(self.units())
     }
 
-    fn count(&self, test: impl Fn(usize) -> bool) -> usize {
-        (0..self.units()).filter(|&unit| test(unit)).count()
-    }
-
     /// A finding about so many of the layer's neurons, if they are too many.
     fn finding(&self, fault: Fault, ill: usize, what: &str, advice: &str) -> Option<Finding> {
         let (units, share) = (self.units(), ill as f64 / self.units() as f64);
@@ -134,6 +124,11 @@ impl Layer {
         let finding = Finding::new(fault, severity, &self.name, evidence, advice);
         (share >= MOST_ILL).then(|| finding.numbers([("units", ill as f64), ("share", share)]))
     }
+}
+
+/// How many units it holds for.
+fn count(units: &[bool]) -> usize {
+    units.iter().filter(|ill| **ill).count()
 }
 
 fn identical(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
@@ -162,8 +157,7 @@ pub(super) fn default_init(run: &Run<'_>) -> Change {
 }
 
 fn dead(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
-    let first = |unit: usize| layer.outputs.data()[unit];
-    let dead = layer.count(|unit| layer.unit(&layer.outputs, unit).all(|v| v == first(unit)));
+    let dead = count(&units::dead(layer.outputs.data(), layer.units()));
     let advice = "lower --learning-rate, or take an activation that is flat nowhere, such as mish";
     let finding = layer.finding(Fault::DeadUnits, dead, "give the same for every training row", advice)?;
     if run.options().init != run.usual.init {
@@ -185,30 +179,10 @@ fn slower(run: &Run<'_>) -> Option<Change> {
 /// Neurons of an activation with two flat ends that stay on them.
 fn saturated(run: &Run<'_>, layer: &Layer) -> Option<Finding> {
     let op = layer.activation.as_ref()?;
-    let at = |values: Vec<f64>| {
-        let points = Array::vector(values);
-        op.eval(&[&points], points.shape()).into_data()
-    };
-    let slopes = |points: &[f64]| -> Vec<f64> {
-        let step = 1e-3;
-        let (above, below) = (points.iter().map(|v| v + step).collect(), points.iter().map(|v| v - step).collect());
-        at(above).into_iter().zip(at(below)).map(|(a, b)| ((a - b) / (2.0 * step)).abs()).collect()
-    };
-    let steepest =
-        slopes(&(-100..=100).map(|i| f64::from(i) / 10.0).collect::<Vec<_>>()).into_iter().fold(0.0, f64::max);
-    let ends = slopes(&[-1e3, 1e3]);
-    if ends.iter().any(|slope| *slope > FLAT * steepest) || steepest == 0.0 {
-        return None;
-    }
-    let slopes = slopes(layer.sums.data());
-    let rows = layer.sums.shape()[0] as f64;
-    let flat = |unit: usize| {
-        let of_unit = slopes.iter().skip(unit).step_by(layer.units());
-        of_unit.filter(|slope| **slope < FLAT * steepest).count() as f64 >= FLAT_ROWS * rows
-    };
+    let flat = units::saturated(layer.sums.data(), layer.units(), units::flat_ends(op)?);
     let what = format!("lie where {} is flat, for 95 % of the rows", op.info().name);
     let advice = "start with smaller weights, scale the inputs, or lower --learning-rate";
-    let finding = layer.finding(Fault::SaturatedUnits, layer.count(flat), &what, advice)?;
+    let finding = layer.finding(Fault::SaturatedUnits, count(&flat), &what, advice)?;
     let cure = unscaled(run).and_then(|finding| finding.change).or_else(|| slower(run));
     Some(match cure {
         Some(change) => finding.cured_by(change),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backpass::train::{Epoch, Event};
+use backpass::train::{Epoch, Observer};
 use serde::Serialize;
 
 use crate::doctor::Change;
@@ -36,22 +36,30 @@ impl Proof {
 }
 
 /// Trains again on the table of a model with a change, for as many epochs as the model had but at most 50, unless the change
-/// is their number, and compares the lowest losses.
+/// is their number, and compares the lowest losses; `observe` is told of its epochs.
 ///
 /// # Errors
 /// As [`fit`](crate::fit()).
-pub fn prove(table: &Table, model: &Model, change: &Change, threads: usize) -> Result<Proof, FitError> {
+pub fn prove(
+    table: &Table,
+    model: &Model,
+    change: &Change,
+    threads: usize,
+    observe: &mut Observer<'_>,
+) -> Result<Proof, FitError> {
     let done = model.history.len();
     let epochs = change.options.epochs.unwrap_or_else(|| if done == 0 { SHORT } else { done.min(SHORT) });
     let stop = Arc::new(AtomicBool::new(false));
     // Stopping from outside leaves the schedule as long as it was.
-    let mut observe = |event: Event<'_>| match event {
-        Event::Epoch(epoch) if epoch.epoch >= epochs => stop.store(true, Ordering::Relaxed),
-        _ => {}
+    let mut watch = |epoch: &Epoch| {
+        observe(epoch);
+        if epoch.epoch >= epochs {
+            stop.store(true, Ordering::Relaxed);
+        }
     };
     let options = change.options.clone().or(model.manifest.options.clone());
     let prepared = prepare(table, &options)?;
-    let watcher = Watcher { threads, interrupt: Some(Arc::clone(&stop)), profile: false, observe: &mut observe };
+    let watcher = Watcher { threads, interrupt: Some(Arc::clone(&stop)), profile: false, observe: &mut watch };
     let again = prepared.train(watcher)?;
     let validated = again.report.history.iter().all(|epoch| epoch.validation_loss.is_some());
     let lowest = |history: &[Epoch]| {

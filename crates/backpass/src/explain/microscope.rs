@@ -22,15 +22,16 @@ impl Explanation {
     /// The neuron number `unit` of a layer on the first row, with the `terms` strongest products of its weighted sum each
     /// written out, and all others as one number. Its gradients are those of this explanation's result.
     ///
-    /// `inputs` names what the first layer takes.
+    /// `inputs` names what the first layer takes, `within` the scope of the network where there are several side by side.
     pub fn microscope(
         &self,
         layer: &str,
         unit: usize,
         terms: usize,
         inputs: &[String],
+        within: &str,
     ) -> Result<Explanation, MicroscopeError> {
-        let layers = dense_layers(&self.graph)?;
+        let layers = dense_layers(&self.graph, within)?;
         let wanted = || NotDense::Neuron {
             wanted: format!("{layer}[{unit}]"),
             help: format!("the layers are {}", layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ")),

@@ -8,7 +8,7 @@ use super::notes::unit_note;
 use super::steps::{WEIGHTED_SUM, steps};
 use super::weighted::added;
 use crate::array::Array;
-use crate::graph::{Graph, NodeId, ScopeKind};
+use crate::graph::{Graph, NodeId, ScopeId, ScopeKind};
 use crate::nn::Weights;
 use crate::ops::{Category, Op};
 use crate::view::{Role, Unit, View, ViewEdge, ViewNode};
@@ -79,11 +79,13 @@ pub struct NeuronOptions<'a> {
     pub focus: Option<&'a str>,
     /// Significant digits of the numbers in steps.
     pub digits: usize,
+    /// The scope that holds the network, where there are several side by side; empty where there is one.
+    pub within: &'a str,
 }
 
 impl Default for NeuronOptions<'_> {
     fn default() -> Self {
-        NeuronOptions { units: 12, inputs: &[], outputs: &[], result: "", focus: None, digits: 4 }
+        NeuronOptions { units: 12, inputs: &[], outputs: &[], result: "", focus: None, digits: 4, within: "" }
     }
 }
 
@@ -96,14 +98,17 @@ pub enum Source<'a> {
     Run(&'a Explanation),
 }
 
-/// The fully connected layers of a graph, from inputs to outputs.
-pub fn dense_layers(graph: &Graph) -> Result<Vec<Dense>, NotDense> {
+/// The fully connected layers of a graph, from inputs to outputs; of several networks side by side those in the scope
+/// `within`, which is empty where there is one.
+pub fn dense_layers(graph: &Graph, within: &str) -> Result<Vec<Dense>, NotDense> {
     let mut layers: Vec<Dense> = Vec::new();
     let mut members: Vec<Vec<NodeId>> = vec![Vec::new(); graph.scopes().len()];
     graph.ids().for_each(|id| members[graph.node(id).scope.index()].push(id));
-    let scopes = graph.scopes().iter().zip(members).filter(|(scope, _)| scope.kind == ScopeKind::Layer);
-    for (scope, inside) in scopes {
-        if inside.is_empty() {
+    let scopes = graph.scopes().iter().zip(members).enumerate();
+    for (index, (scope, inside)) in scopes.filter(|(_, (scope, _))| scope.kind == ScopeKind::Layer) {
+        let path = graph.scope_path(ScopeId(index as u32));
+        let is_within = within.is_empty() || path.split('/').any(|name| name == within);
+        if inside.is_empty() || !is_within {
             continue;
         }
         let wrong = || NotDense::Layer { layer: scope.name.clone() };
@@ -147,7 +152,7 @@ pub fn neurons(source: Source<'_>, options: &NeuronOptions<'_>) -> Result<View, 
         Source::Graph(graph, _) => (graph, None),
         Source::Run(run) => (run.graph(), Some(run)),
     };
-    let layers = dense_layers(graph)?;
+    let layers = dense_layers(graph, options.within)?;
     let weights = |id: NodeId| match source {
         Source::Graph(graph, weights) => weights.and_then(|w| w.get(graph.name(id))).cloned(),
         Source::Run(run) => Some(run.value(id).clone()),

@@ -14,9 +14,7 @@ use crate::train::evaluate::{full_batch, set_parameters};
 use crate::train::monitor::Monitor;
 use crate::train::objective::gradient_graph;
 use crate::train::timer::Timer;
-use crate::train::{
-    Dataset, Divergence, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
-};
+use crate::train::{Around, Dataset, Divergence, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation};
 
 /// A gradient whose largest element is below this counts as zero.
 const FLAT: f64 = 1e-10;
@@ -174,17 +172,16 @@ fn direction(gradient: &[f64], pairs: &Pairs) -> Vec<f64> {
     q
 }
 
-pub(super) fn train<D: Real>(
+pub(super) fn train<'a, D: Real>(
     network: &mut Network,
     data: &Dataset<D>,
-    validation: &Validation<'_, D>,
-    options: &TrainOptions,
+    validation: &'a Validation<'_, D>,
+    options: &'a TrainOptions,
     memory: usize,
-    pool: Arc<Pool>,
-    observe: &mut Observer<'_>,
+    around: Around<'a>,
 ) -> Result<TrainReport, TrainError> {
-    let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
-    let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
+    let mut objective = Objective::new(network, data, options, Arc::clone(&around.pool))?;
+    let mut monitor = Monitor::<f64, D>::new(network, data, validation, options, around)?;
     let mut pairs = Pairs::new();
     monitor.enter(Stage::Step);
     let mut point = objective.at(objective.start(), 0.0);

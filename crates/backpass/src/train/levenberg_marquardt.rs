@@ -18,7 +18,7 @@ use crate::train::evaluate::{Evaluator, flatten, full_batch, set_parameters};
 use crate::train::lbfgs::{Objective, Point, dot};
 use crate::train::monitor::Monitor;
 use crate::train::objective::{curvature_graph, tangent};
-use crate::train::{Dataset, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation, pool};
+use crate::train::{Around, Dataset, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation, pool};
 
 /// The matrix has a row and a column for each parameter.
 const MOST_PARAMETERS: usize = 4000;
@@ -202,19 +202,18 @@ fn scaled_gradient(point: &Point, d: &[f64]) -> f64 {
     point.gradient.iter().zip(d).filter(|(_, d)| **d > 0.0).map(|(g, d)| g * g / d).sum::<f64>().sqrt()
 }
 
-pub(super) fn train<D: Real>(
+pub(super) fn train<'a, D: Real>(
     network: &mut Network,
     data: &Dataset<D>,
-    validation: &Validation<'_, D>,
-    options: &TrainOptions,
+    validation: &'a Validation<'_, D>,
+    options: &'a TrainOptions,
     mut damping: f64,
-    pool: Arc<Pool>,
-    observe: &mut Observer<'_>,
+    around: Around<'a>,
 ) -> Result<TrainReport, TrainError> {
     room(network, data)?;
-    let mut objective = Objective::new(network, data, options, Arc::clone(&pool))?;
-    let mut curvature = Curvature::new(network, data, options, Arc::clone(&pool))?;
-    let mut monitor = Monitor::<f64, D>::new(network, validation, options, pool, observe)?;
+    let mut objective = Objective::new(network, data, options, Arc::clone(&around.pool))?;
+    let mut curvature = Curvature::new(network, data, options, Arc::clone(&around.pool))?;
+    let mut monitor = Monitor::<f64, D>::new(network, data, validation, options, around)?;
     monitor.enter(Stage::Step);
     let mut point = objective.at(objective.start(), 0.0);
     if !point.is_finite() {

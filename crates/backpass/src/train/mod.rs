@@ -3,6 +3,7 @@
 mod data;
 mod diagnose;
 mod evaluate;
+mod layers;
 mod lbfgs;
 mod levenberg_marquardt;
 mod monitor;
@@ -28,10 +29,13 @@ use crate::optim::schedule::Schedule;
 use crate::session::SessionError;
 use crate::spec::SpecError;
 
+use timer::Clock;
+
 pub use data::{DataError, Dataset, PackedRows};
 pub(crate) use evaluate::TILE;
 pub(crate) use evaluate::set_weights;
 pub use evaluate::{Predictor, evaluate};
+pub use layers::LayerState;
 pub use levenberg_marquardt::covariance;
 pub use objective::{Penalty, step_graph};
 pub use packed::{Layout, LevelInputs, Packed};
@@ -92,8 +96,11 @@ pub struct TrainOptions {
     pub double_precision: bool,
     /// When another thread sets this, training stops after the step at hand.
     pub interrupt: Option<Arc<AtomicBool>>,
-    /// Whether the stages of the run are told to its observer and the instructions of its steps are timed.
+    /// Whether the instructions of the steps are timed.
     pub profile: bool,
+    /// Whether the layers are looked at after some of the epochs ([`Epoch::layers`]): the more rows and epochs, the more
+    /// often, for at most a few percent of the time. It changes no weight.
+    pub watch_layers: bool,
 }
 
 impl Default for TrainOptions {
@@ -122,6 +129,7 @@ impl Default for TrainOptions {
             double_precision: false,
             interrupt: None,
             profile: false,
+            watch_layers: false,
         }
     }
 }
@@ -250,6 +258,8 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// Seconds since training began.
     pub seconds: f64,
+    /// The layers, in the order in which they compute, after the epochs in which they were looked at; else none.
+    pub layers: Vec<LayerState>,
 }
 
 /// What training is busy with.
@@ -263,21 +273,17 @@ pub enum Stage {
     Step,
     /// Everything that follows an epoch: loss and metrics on the validation rows, history, best weights, stopping.
     Evaluate,
-    /// Training is over.
-    Finish,
+    /// Some training rows go forward and backward, for what is told of the layers.
+    Layers,
 }
 
-/// What an observer is told of a training run.
-#[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// A stage begins; only with [`TrainOptions::profile`].
-    Stage(Stage),
-    /// An epoch has ended.
-    Epoch(&'a Epoch),
+impl Stage {
+    /// All stages.
+    pub const ALL: [Stage; 5] = [Stage::Compile, Stage::Gather, Stage::Step, Stage::Evaluate, Stage::Layers];
 }
 
-/// Who follows a training run.
-pub type Observer<'a> = dyn FnMut(Event<'_>) + 'a;
+/// Who follows a training run: it is told of every epoch as it ends.
+pub type Observer<'a> = dyn FnMut(&Epoch) + 'a;
 
 /// Why training stopped, with the evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -402,6 +408,8 @@ pub struct TrainReport {
     pub seconds: f64,
     /// Rows seen by all steps together.
     pub rows: u64,
+    /// The seconds of each stage that took any.
+    pub stages: Vec<(Stage, f64)>,
     /// The instructions of a step, each with its time in all steps together; only with [`TrainOptions::profile`].
     pub instructions: Vec<Timed>,
 }
@@ -435,6 +443,13 @@ impl<D> Default for Validation<'_, D> {
     }
 }
 
+/// What a run needs beside network, data and options.
+struct Around<'a> {
+    pool: Arc<Pool>,
+    observe: &'a mut Observer<'a>,
+    clock: Clock,
+}
+
 /// Trains `network` in place and says what happened; `observe` is told of every epoch.
 ///
 /// Divergence is a result, not an error: the best weights seen before it are kept.
@@ -445,9 +460,7 @@ pub fn train<D: Real>(
     options: &TrainOptions,
     observe: &mut Observer<'_>,
 ) -> Result<TrainReport, TrainError> {
-    if options.profile {
-        observe(Event::Stage(Stage::Compile));
-    }
+    let clock = Clock::start(Stage::Compile);
     network.check()?;
     options.check()?;
     data.check(network, &options.loss)?;
@@ -458,7 +471,7 @@ pub fn train<D: Real>(
         let (option, found) = ("the number of the watched metric", found as f64);
         return Err(TrainError::Option { option, found, expected: "below the number of metrics" });
     }
-    let pool = pool(options.threads)?;
+    let around = Around { pool: pool(options.threads)?, observe, clock };
     match &options.optimizer {
         o @ (Optimizer::Lbfgs(_) | Optimizer::LevenbergMarquardt(_))
             if input(&network.training, objective::STEP).is_some() =>
@@ -466,10 +479,10 @@ pub fn train<D: Real>(
             Err(TrainError::Dropout { optimizer: o.choice().name })
         }
         Optimizer::LevenbergMarquardt(o) => {
-            levenberg_marquardt::train(network, data, validation, options, o.damping, pool, observe)
+            levenberg_marquardt::train(network, data, validation, options, o.damping, around)
         }
-        Optimizer::Lbfgs(o) => lbfgs::train(network, data, validation, options, o.memory as usize, pool, observe),
-        _ if options.double_precision => run::train::<f64, D>(network, data, validation, options, pool, observe),
-        _ => run::train::<f32, D>(network, data, validation, options, pool, observe),
+        Optimizer::Lbfgs(o) => lbfgs::train(network, data, validation, options, o.memory as usize, around),
+        _ if options.double_precision => run::train::<f64, D>(network, data, validation, options, around),
+        _ => run::train::<f32, D>(network, data, validation, options, around),
     }
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backpass_kernels::{Pool, Real};
+use backpass_kernels::Real;
 
 use crate::array::Array;
 use crate::compile::Timed;
 use crate::nn::Network;
 use crate::train::evaluate::Evaluator;
+use crate::train::layers::Inspector;
+use crate::train::timer::Clock;
 use crate::train::{
-    Epoch, Event, Metric, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
+    Around, Dataset, Epoch, Metric, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
 };
 
 pub(super) struct Monitor<'a, T: Real, D = f32> {
@@ -19,7 +21,9 @@ pub(super) struct Monitor<'a, T: Real, D = f32> {
     metrics: &'a [Metric<'a>],
     watch: Option<usize>,
     evaluator: Option<Evaluator<'a, T, D>>,
+    inspector: Option<Inspector<T>>,
     observe: &'a mut Observer<'a>,
+    clock: Clock,
     start: Instant,
     outputs: Vec<f32>,
     history: Vec<Epoch>,
@@ -36,11 +40,13 @@ pub(super) struct Monitor<'a, T: Real, D = f32> {
 impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
     pub fn new(
         network: &Network,
+        data: &Dataset<D>,
         validation: &'a Validation<'_, D>,
         options: &'a TrainOptions,
-        pool: Arc<Pool>,
-        observe: &'a mut Observer<'a>,
+        around: Around<'a>,
     ) -> Result<Self, TrainError> {
+        let Around { pool, observe, clock } = around;
+        let inspector = Inspector::new(network, data, options, Arc::clone(&pool))?;
         let evaluator = validation.data.map(|rows| Evaluator::new(network, rows, &options.loss, pool)).transpose()?;
         let metrics: &[Metric<'_>] = if evaluator.is_some() { &validation.metrics } else { &[] };
         let watch = validation.watch.filter(|_| evaluator.is_some());
@@ -57,7 +63,9 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
             metrics,
             watch,
             evaluator,
+            inspector,
             observe,
+            clock,
             start: Instant::now(),
             outputs: Vec::new(),
             history: Vec::new(),
@@ -87,21 +95,24 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
 
     /// Tells what training goes on with.
     pub fn enter(&mut self, stage: Stage) {
-        if self.options.profile {
-            (self.observe)(Event::Stage(stage));
-        }
+        self.clock.enter(stage);
     }
 
     /// Records an epoch that ended with `weights`, in the order of their names, and decides whether to go on.
     pub fn epoch(&mut self, weights: &[T], train_loss: f64, penalty: f64, learning_rate: f64) -> Option<StopReason> {
+        let (epoch, mut layers) = (self.history.len() + 1, Vec::new());
+        if let Some(inspector) = self.inspector.as_mut().filter(|inspector| inspector.is_due(epoch)) {
+            self.clock.enter(Stage::Layers);
+            layers = inspector.look(weights);
+        }
         self.enter(Stage::Evaluate);
         let validation_loss = self.evaluator.as_mut().map(|e| e.run(weights, &mut self.outputs));
         let metrics: Vec<_> = self.metrics.iter().map(|m| (m.name.clone(), (m.compute)(&self.outputs))).collect();
         let metric = self.watch.map(|i| metrics[i].1);
         let value = metric.or(validation_loss).unwrap_or(train_loss + penalty);
-        let (epoch, seconds) = (self.history.len() + 1, self.start.elapsed().as_secs_f64());
-        let record = Epoch { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds };
-        (self.observe)(Event::Epoch(&record));
+        let seconds = self.start.elapsed().as_secs_f64();
+        let record = Epoch { epoch, train_loss, penalty, validation_loss, metrics, learning_rate, seconds, layers };
+        (self.observe)(&record);
         self.history.push(record);
         // Of equal values the last one is kept.
         if self.at_least(value, self.best) {
@@ -137,14 +148,13 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
 
     /// Ends the run: the network gets the best weights if they were to be restored, else the last ones.
     pub fn report(
-        mut self,
+        self,
         network: &mut Network,
         last: &[T],
         stop: Option<StopReason>,
         rows: u64,
         instructions: Vec<Timed>,
     ) -> TrainReport {
-        self.enter(Stage::Finish);
         let (weights, best_epoch) = match &self.best_weights {
             Some(best) => (&best[..], self.best_epoch),
             None => (last, self.history.len()),
@@ -161,6 +171,7 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
             stop: stop.unwrap_or(StopReason::Epochs { epochs: self.options.epochs }),
             seconds: self.start.elapsed().as_secs_f64(),
             rows,
+            stages: self.clock.stop(),
             instructions,
         }
     }

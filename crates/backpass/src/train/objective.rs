@@ -108,6 +108,13 @@ pub(super) fn evaluation_graph(network: &Network, targets: usize, loss: &Loss) -
     Ok(builder.finish()?)
 }
 
+/// Builds the network as it predicts, with the mean loss that is minimised, without penalty; gives the node of that loss.
+pub(super) fn observed(network: &Network, targets: usize, loss: &Loss) -> Result<(Builder, NodeId), TrainError> {
+    let (builder, y) = bare(&network.graph)?;
+    let loss = row_losses(builder.expr(y), network.members, targets, loss).mean(0).id();
+    Ok((builder, loss))
+}
+
 /// A copy of a graph without its outputs, and the node of its output `y`.
 fn bare(graph: &Graph) -> Result<(Builder, NodeId), NetworkError> {
     let y = graph.output("y").ok_or(NetworkError::Missing { what: "output `y`" })?;

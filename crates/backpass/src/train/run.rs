@@ -15,9 +15,7 @@ use crate::train::evaluate::{set_parameters, set_weights, weight_slots};
 use crate::train::monitor::Monitor;
 use crate::train::objective::{DECAY, RATE, STEP, TARGET, WEIGHT, step_graph};
 use crate::train::timer::Timer;
-use crate::train::{
-    BatchSize, Dataset, Observer, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation,
-};
+use crate::train::{Around, BatchSize, Dataset, Stage, StopReason, TrainError, TrainOptions, TrainReport, Validation};
 
 /// Key of the streams that shuffle rows, apart from the keys of weights and dropout.
 const SHUFFLE: u64 = 0x5348_5546_464c_4521;
@@ -151,23 +149,22 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
 }
 
 /// Copies the rows numbered by `batch` one after the other.
-fn gather<T: Real, D: Real>(target: &mut [T], source: &[D], width: usize, batch: &[u32]) {
+pub(super) fn gather<T: Real, D: Real>(target: &mut [T], source: &[D], width: usize, batch: &[u32]) {
     for (to, &row) in target.chunks_exact_mut(width).zip(batch) {
         let from = &source[row as usize * width..(row as usize + 1) * width];
         to.iter_mut().zip(from).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
     }
 }
 
-pub(super) fn train<T: Real, D: Real>(
+pub(super) fn train<'a, T: Real, D: Real>(
     network: &mut Network,
     data: &Dataset<D>,
-    validation: &Validation<'_, D>,
-    options: &TrainOptions,
-    pool: Arc<Pool>,
-    observe: &mut Observer<'_>,
+    validation: &'a Validation<'_, D>,
+    options: &'a TrainOptions,
+    around: Around<'a>,
 ) -> Result<TrainReport, TrainError> {
-    let mut stepper = Stepper::<T, D>::new(network, data, options, Arc::clone(&pool))?;
-    let mut monitor = Monitor::<T, D>::new(network, validation, options, pool, observe)?;
+    let mut stepper = Stepper::<T, D>::new(network, data, options, Arc::clone(&around.pool))?;
+    let mut monitor = Monitor::<T, D>::new(network, data, validation, options, around)?;
     let mut plateau = Plateau::new(options.schedule);
     let steps = stepper.steps_per_epoch();
     let (mut order, mut rows, mut stop) = (Vec::new(), 0, None);
