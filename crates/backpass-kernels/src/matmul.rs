@@ -38,10 +38,8 @@ pub enum Right<'a, T> {
 /// instruction set. Narrow tiles read a line of each of its rows, which are too far apart for the nearest cache; wide ones
 /// mind only when it leaves the nearer caches altogether.
 pub fn packing_pays(m: usize, n: usize, k: usize) -> bool {
-    match Isa::current() {
-        Isa::Avx512 => m >= 64 && k * n >= 1 << 20,
-        _ => m >= 96 && k * n >= 1 << 13,
-    }
+    let far = m >= 64 && k * n >= 1 << 20;
+    far || Isa::current() != Isa::Avx512 && m >= 96 && k * n >= 1 << 13
 }
 
 /// The elements that [`pack`] writes for a matrix of k×n.

@@ -181,10 +181,9 @@ impl<T: Real> Inspector<T> {
             chosen.insert(stream.below(data.rows() as u64) as u32);
         }
         let chosen: Vec<u32> = chosen.into_iter().collect();
-        for (name, values, width) in [("x", &data.x, data.inputs), (TARGET, &data.y, data.targets)] {
-            let slot = session.slot(SlotKind::Input, name)?;
-            gather(session.write(&slot, rows), values, width, &chosen);
-        }
+        let [x, target] = ["x", TARGET].map(|name| session.slot(SlotKind::Input, name));
+        data.copy_rows(chosen.iter().map(|&row| row as usize), session.write(&x?, rows));
+        gather(session.write(&target?, rows), &data.y, data.targets, &chosen);
         let (slot, weights) = (session.slot(SlotKind::Input, WEIGHT)?, data.row_weights());
         let to = session.write(&slot, rows).iter_mut().zip(&chosen);
         to.for_each(|(t, row)| *t = T::from_f64(weights.at(*row as usize)));
@@ -284,7 +283,7 @@ mod tests {
             assert!(moments.windows(2).all(|pair| pair[0] < pair[1]), "{moments:?}");
         }
         assert_eq!(plan(1, 5), (5, vec![1]));
-        assert_eq!(plan(3, 1), (1, vec![1, 3]));
+        assert_eq!(plan(3, 1), (1, vec![1, 2, 3]));
         assert_eq!(plan(20, 1_000_000), (256, (1..=20).collect()));
     }
 
