@@ -78,7 +78,7 @@ fn pictures_say_which_network_they_show() {
         assert!(picture.contains(&format!("bag.backpass: {LINE}")), "{level}");
     }
     let outline = folder.ok("draw bag.backpass --level layer");
-    assert!(outline.contains("member3") && !outline.contains("member1 "), "{outline}");
+    assert!(outline.contains("member3  network") && outline.contains("member1 (network)"), "{outline}");
     folder.ok("generate moons --rows 120 -o moons.csv");
     folder.ok("train moons.csv --target class --preset best --epochs 2 --bag 2 -o best.backpass");
     let draw = "draw best.backpass --level neuron";

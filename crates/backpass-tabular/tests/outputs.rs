@@ -234,15 +234,11 @@ fn model_files_keep_all_of_it() {
     assert_eq!(again.to_bytes().unwrap(), bytes);
     let changed = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len(), "the length of the header is stored before it");
-        let text = String::from_utf8_lossy(&bytes[..]).find(from).map(|at| {
-            let mut bytes = bytes.clone();
-            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-            bytes
-        });
-        Model::from_bytes(Path::new("m"), &text.unwrap_or_else(|| panic!("no {from}")))
-            .map(|_| ())
-            .unwrap_err()
-            .to_string()
+        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes());
+        let at = at.unwrap_or_else(|| panic!("no {from}"));
+        let mut bytes = bytes.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        Model::from_bytes(Path::new("m"), &bytes).map(|_| ()).unwrap_err().to_string()
     };
     let error = changed(r#"\"interval\":0.8}"#, r#"\"interval\":1.8}"#);
     assert!(error.contains("the share of the interval is not between 0 and 1"), "{error}");
