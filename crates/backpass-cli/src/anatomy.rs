@@ -108,7 +108,8 @@ pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equatio
         let parameters = graph.parameters().filter(|id| ids.contains(id));
         let sizes: Vec<Vec<usize>> = parameters.map(|id| graph.shape(id).resolve(0)).collect();
         let Some(&end) = ids.last() else { continue };
-        let info = graph.node(end).op.info();
+        // Behind the activation may come a learnt share of it.
+        let activation = ids.iter().map(|&id| graph.node(id).op.info()).find(|op| op.category == Category::Activation);
         let name = match graph.scope_path(scope) {
             path if path.is_empty() => "network".to_string(),
             path => path,
@@ -117,7 +118,7 @@ pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equatio
             name: name.clone(),
             inputs: sizes.iter().find(|s| s.len() == 2).map_or(0, |s| s[0]),
             outputs: graph.shape(end).extent().fixed,
-            activation: if info.category == Category::Activation { info.name } else { "identity" },
+            activation: activation.map_or("identity", |op| op.name),
             parameters: sizes.iter().map(|s| s.iter().product::<usize>()).sum(),
         });
         ends.push((name, end));

@@ -197,8 +197,8 @@ impl Mlp {
         parts.extend(lookups.map(|(i, lookup)| lookup.forward(x.slice(1, numbers + i, numbers + i + 1), i)));
         let mut value = if parts.len() == 1 { parts[0] } else { Expr::concat(1, &parts) };
         if self.front_scale {
-            let scale = builder.parameter(FRONT_SCALE, Shape::fixed(&[fan_in]));
-            value = builder.scope("front_scale", ScopeKind::Function, || value * scale);
+            let scale = || builder.parameter(FRONT_SCALE, Shape::fixed(&[fan_in]));
+            value = builder.scope("front_scale", ScopeKind::Function, || value * scale());
         }
         let mut values = vec![value];
         for (index, layer) in self.layers.iter().enumerate() {
