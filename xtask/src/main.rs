@@ -19,6 +19,7 @@ cargo xtask COMMAND
   quality [OPTIONS] [TABLE…] train with defaults and the peers on real tables and write bench/quality/
     --choose                   the candidates for the defaults, judged on training rows alone
     --only NAME                one contestant or candidate; may be given several times
+    --missing                  what has no result yet
     --quick                    no peers, one split of some tables, nothing written
     --tables                   measure nothing, only write the tables anew
   bench [OPTIONS]            measure backpass and its peers in turn and write bench/results.json and bench/README.md

@@ -24,6 +24,7 @@ struct Request<'a> {
     quick: bool,
     choose: bool,
     tables_only: bool,
+    missing: bool,
     only: Vec<&'a str>,
     names: Vec<&'a str>,
 }
@@ -36,6 +37,7 @@ pub fn run(args: &[&str]) -> Result<()> {
             "--quick" => request.quick = true,
             "--choose" => request.choose = true,
             "--tables" => request.tables_only = true,
+            "--missing" => request.missing = true,
             "--only" => request.only.push(args.next().context("--only needs the name of a contestant")?),
             _ if arg.starts_with("--") => bail!("there is no option `{arg}`"),
             name => request.names.push(name),
@@ -84,7 +86,7 @@ fn measure(plan: &Plan, request: &Request<'_>) -> Result<()> {
             } else {
                 let peers = if table.peers { &PEERS[..] } else { &[] };
                 let names = [&[SELF], peers].concat().into_iter().filter(|name| wanted(name, &request.only));
-                bench.compare(table, names, &mut results)?;
+                bench.compare(table, names, request.missing, &mut results)?;
             }
         }
     }
@@ -109,12 +111,21 @@ impl Bench {
         Ok(Bench { program: binary()?, python, folder })
     }
 
-    /// Contestants on all splits of a table.
-    fn compare<'a>(&self, table: &Table, names: impl Iterator<Item = &'a str>, results: &mut Results) -> Result<()> {
+    /// Contestants on all splits of a table, or on those without a result.
+    fn compare<'a>(
+        &self,
+        table: &Table,
+        names: impl Iterator<Item = &'a str>,
+        missing: bool,
+        results: &mut Results,
+    ) -> Result<()> {
         let names: Vec<&str> = names.collect();
         for index in 0..table.splits()? {
             let split = table.split(index, &self.folder)?;
             for name in &names {
+                if missing && results.has(&table.name, name, index) {
+                    continue;
+                }
                 let run = if *name == SELF {
                     self.backpass(table, &split, index, SELF, "")
                 } else {

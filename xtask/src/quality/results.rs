@@ -52,6 +52,13 @@ impl Results {
         Ok(())
     }
 
+    /// Whether there is a result of a split.
+    pub fn has(&self, table: &str, contestant: &str, split: usize) -> bool {
+        self.runs
+            .iter()
+            .any(|run| (run.table.as_str(), run.contestant.as_str(), run.split) == (table, contestant, split))
+    }
+
     /// The mean of something over a contestant's splits of a table; none where it has none.
     pub fn mean(&self, table: &str, contestant: &str, of: impl Fn(&Run) -> Option<f64>) -> Option<Mean> {
         let runs = self.runs.iter().filter(|run| run.table == table && run.contestant == contestant);
