@@ -3,9 +3,7 @@
 use backpass::Graph;
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
-use backpass::train::{
-    Dataset, Epoch, Observer, Packed, Predictor, StopReason, TrainOptions, TrainReport, train,
-};
+use backpass::train::{Dataset, Epoch, Observer, Packed, Predictor, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
