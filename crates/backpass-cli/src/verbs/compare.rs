@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use backpass_tabular::{Comparison, Contestant, Difference, Interval, Model, compare};
 use backpass_tabular::metrics::title;
+use backpass_tabular::{Comparison, Contestant, Difference, Interval, Model, compare};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -104,5 +104,8 @@ fn difference(of: &Difference) -> Vec<String> {
         Some(false) => "worse",
         None => "not clear",
     };
-    row(&title(of.metric, of.target.as_deref()), [number(of.value), bound(|i| i.low), bound(|i| i.high), verdict.to_string()])
+    row(
+        &title(of.metric, of.target.as_deref()),
+        [number(of.value), bound(|i| i.low), bound(|i| i.high), verdict.to_string()],
+    )
 }

@@ -160,7 +160,8 @@ impl Doctor {
                     Some(proof) => proof,
                     None => {
                         talk.say(format!("training again with {}", change.text));
-                        let mut progress = Progress::new(*talk, &change.options.clone().or(model.manifest.options.clone()));
+                        let mut progress =
+                            Progress::new(*talk, &change.options.clone().or(model.manifest.options.clone()));
                         let proof = prove(table, model, change, threads, &mut |epoch| progress.epoch(epoch));
                         progress.finish();
                         let proof = proof?;

@@ -58,7 +58,8 @@ impl Evaluate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
         let model = Model::load(&self.model)?;
         let table = self.judging.reading.table(&self.data)?;
-        let (metrics, rows, surprises) = model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
+        let (metrics, rows, surprises) =
+            model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
         let mut notes = surprises.notes();
         if rows < table.rows() {
             notes.push(format!("rows without a target that are left out: {}", table.rows() - rows));

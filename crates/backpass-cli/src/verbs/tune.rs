@@ -232,7 +232,10 @@ fn nothing(search: &Search, interrupted: Option<Exit>) -> Failure {
         None if search.trials.is_empty() => {
             Failure::usage("no trial was trained to its end in time\nhelp: give more --time, or fewer --epochs")
         }
-        None => Failure::new(Exit::Diverged, "every trial diverged or was refused\nhelp: search smaller values of learning_rate"),
+        None => Failure::new(
+            Exit::Diverged,
+            "every trial diverged or was refused\nhelp: search smaller values of learning_rate",
+        ),
     }
 }
 
