@@ -35,6 +35,8 @@ def classification(truth, predicted, positive):
         "accuracy": metrics.accuracy_score(truth, predicted["prediction"]),
         "error_rate": 1 - metrics.accuracy_score(truth, predicted["prediction"]),
         "log_loss": -numpy.log(of_truth.clip(least, 1)).mean(),
+        # As `backpass evaluate` has it.
+        "exact_log_loss": -numpy.log(of_truth.clip(1e-15, 1)).mean(),
     }
     if positive is not None:
         hit = truth == positive

@@ -163,8 +163,8 @@ impl Bench {
         output(command.arg(&predictions))?;
         let run = self.score(table, split, index, name, seconds, &predictions)?;
         let own = self.evaluate(&model, split)?;
-        for metric in ["accuracy", "log_loss", "rmse"] {
-            let (Some(own), Some(score)) = (own[metric].as_f64(), run.scores.get(metric)) else { continue };
+        for (metric, judged) in [("accuracy", "accuracy"), ("log_loss", "exact_log_loss"), ("rmse", "rmse")] {
+            let (Some(own), Some(score)) = (own[metric].as_f64(), run.scores.get(judged)) else { continue };
             let near = (own - score).abs() <= 1e-4 * score.abs().max(1e-3);
             ensure!(near, "{}: `evaluate` says {metric} is {own}, scikit-learn {score}", table.name);
         }
