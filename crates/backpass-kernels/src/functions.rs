@@ -21,6 +21,18 @@ pub(crate) trait Apply<S: Simd> {
     /// See above.
     unsafe fn each(self, f: impl Fn(S::Element) -> S::Element);
 
+    /// As [`Apply::each`] where `f` is good for every element of a block, else one after the other.
+    ///
+    /// # Safety
+    ///
+    /// See above.
+    unsafe fn each_within(
+        self,
+        within: impl Fn(S::Element) -> bool,
+        f: impl Fn(S::Element) -> S::Element,
+        elsewhere: impl Fn(S::Element) -> S::Element,
+    );
+
     /// One element after the other of the first two arguments, for functions that are slow enough to care.
     ///
     /// # Safety
@@ -85,13 +97,14 @@ where
             Unary::Relu => on.registers(|[x, ..]| relu::<S>(x)),
             Unary::Square => on.registers(|[x, ..]| S::mul(x, x)),
             Unary::Exp => on.each(math::exp),
+            Unary::ExpM1 => on.each(math::exp_m1),
             Unary::Ln => on.each(math::ln),
             Unary::Tanh => on.each(math::tanh),
             Unary::Sigmoid => on.each(math::sigmoid),
             Unary::Softplus => on.each(math::softplus),
             Unary::Erf => on.each(math::erf),
-            Unary::Sin => on.one_by_one(|x, _| x.sin()),
-            Unary::Cos => on.one_by_one(|x, _| x.cos()),
+            Unary::Sin => on.each_within(math::is_near, |x| x.wave(0), math::sin),
+            Unary::Cos => on.each_within(math::is_near, |x| x.wave(1), math::cos),
         }
     }
 }

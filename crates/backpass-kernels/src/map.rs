@@ -209,7 +209,9 @@ impl<T: Real> Task<T> for Part<'_, T> {
                         }
                         Action::Uniform { key, step } => {
                             let step = self.step(step, fetch(a, 0));
-                            count(to, |i| T::from_f64(philox::uniform(key, step, (start + i) as u64)));
+                            let to: *mut T = to.start.cast();
+                            let to = std::slice::from_raw_parts_mut(to, len.next_multiple_of(CHUNK));
+                            uniform(key, step, start, to);
                         }
                         Action::Normal { key, step } => {
                             let step = self.step(step, fetch(a, 0));
@@ -361,6 +363,16 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
+/// Fills `to`, at most a block, with the uniform numbers of the elements from `start` on.
+#[inline(always)]
+fn uniform<T: Real>(key: u64, step: u64, start: usize, to: &mut [T]) {
+    let (counter, skipped) = (start / 4, start % 4);
+    let mut numbers = [[T::ZERO; 4]; BLOCK / 4 + 1];
+    let numbers = &mut numbers[..(skipped + to.len()).div_ceil(4)];
+    philox::fill_uniform(key, step, counter as u64, numbers);
+    to.copy_from_slice(&numbers.as_flattened()[skipped..skipped + to.len()]);
+}
+
 /// Fills `to` with the repeated row `x` from element `first` on.
 fn repeat_row<T: Real>(x: &[T], first: usize, to: &mut [T]) {
     let len = to.len();
@@ -432,6 +444,26 @@ where
             let y = std::slice::from_raw_parts_mut(to.start.cast::<S::Element>(), different * CHUNK);
             apply(x, y, f);
             (different..chunks).for_each(|i| *to.start.add(i) = *to.start);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn each_within(
+        self,
+        within: impl Fn(S::Element) -> bool,
+        f: impl Fn(S::Element) -> S::Element,
+        elsewhere: impl Fn(S::Element) -> S::Element,
+    ) {
+        let (a, len) = (self.args[0], self.to.len);
+        let chunks = if a.step == 0 { 1 } else { len.div_ceil(CHUNK) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = std::slice::from_raw_parts(a.start.cast::<S::Element>(), chunks * CHUNK);
+            if x.iter().fold(true, |all, &x| all & within(x)) {
+                Apply::<S>::each(self, f);
+            } else {
+                count(self.to, |i| elsewhere(at(a, i)));
+            }
         }
     }
 

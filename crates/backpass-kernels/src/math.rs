@@ -55,6 +55,8 @@ mod sealed {
         const EXP_RANGE: [Self; 2];
         /// erf is one from here on.
         const ERF_END: Self;
+        /// Up to here the sine and cosine are [`wave`](Math::wave), which vector units compute; below zero for nowhere.
+        const WAVES_END: Self;
 
         /// (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2.
         fn exp_tail(r: Self) -> Self;
@@ -64,6 +66,8 @@ mod sealed {
         fn erf_near(s: Self) -> Self;
         /// −ln(1 − erf(t)) for t from 1 to `ERF_END`.
         fn erf_far(t: Self) -> Self;
+        /// sin(x + π/2 · quarters) for |x| ≤ `WAVES_END`.
+        fn wave(self, quarters: u64) -> Self;
         /// Two powers of two whose product is 2^n, of `MAGIC + n`.
         fn pow2(magic: Self) -> (Self, Self);
         /// The exponent e and the factor m in [√½, √2) of a positive x = m·2^e.
@@ -202,6 +206,7 @@ impl Math for f32 {
     const LN2_LOW: f32 = 1.4286068e-6;
     const EXP_RANGE: [f32; 2] = [-104.0, 89.0];
     const ERF_END: f32 = 4.0;
+    const WAVES_END: f32 = 268_435_456.0;
 
     #[inline(always)]
     fn exp_tail(r: f32) -> f32 {
@@ -227,6 +232,23 @@ impl Math for f32 {
             -0.00018637726)
     }
 
+    // The reduction and the coefficients are those of FreeBSD's msun, in double precision: π/2 has 25 bits and 53 more.
+    #[inline(always)]
+    fn wave(self, quarters: u64) -> f32 {
+        let x = f64::from(self);
+        let magic = x * std::f64::consts::FRAC_2_PI + f64::MAGIC;
+        let n = magic - f64::MAGIC;
+        let r = (x - n * 1.5707963109016418) - n * 1.5893254773528197e-8;
+        let z = r * r;
+        let sin = r * horner!(z;
+            1.0, -0.16666666641626524, 0.008333329385889463, -0.00019839334836096632, 2.718311493989822e-6);
+        let cos = horner!(z;
+            1.0, -0.499999997251031, 0.04166662332373906, -0.001388676377460993, 2.439044879627741e-5);
+        let quarters = magic.to_bits().wrapping_add(quarters);
+        let y = if quarters & 1 == 0 { sin } else { cos };
+        f64::from_bits(y.to_bits() ^ (quarters & 2) << 62) as f32
+    }
+
     common!(
         f32, u32, i32, sqrt_half: 0x3f35_04f3,
         libm: sinf, cosf, atan2f, powf
@@ -238,6 +260,7 @@ impl Math for f64 {
     const LN2_LOW: f64 = 1.9082149292705877e-10;
     const EXP_RANGE: [f64; 2] = [-746.0, 710.0];
     const ERF_END: f64 = 6.0;
+    const WAVES_END: f64 = -1.0;
 
     #[inline(always)]
     fn exp_tail(r: f64) -> f64 {
@@ -276,6 +299,11 @@ impl Math for f64 {
             6.517527424566232e-10, -1.7702459619845015e-11)
     }
 
+    // No number is near enough.
+    fn wave(self, _quarters: u64) -> f64 {
+        self
+    }
+
     common!(
         f64, u64, i64, sqrt_half: 0x3fe6_a09e_667f_3bcd,
         libm: sin, cos, atan2, pow
@@ -305,6 +333,19 @@ pub fn exp<T: Real>(x: T) -> T {
     let (q, magic) = split_power(if x < low { low } else { x });
     let (a, b) = T::pow2(magic);
     (T::ONE + q) * a * b
+}
+
+/// e^x − 1, with all digits of small x.
+#[inline(always)]
+pub fn exp_m1<T: Real>(x: T) -> T {
+    let [low, high] = T::EXP_RANGE;
+    let x = at_most(x, high);
+    let (q, magic) = split_power(if x < low { low } else { x });
+    let (a, b) = T::pow2(magic);
+    let scale = a * b;
+    // From 40 on the one is below the last digit.
+    let y = if x < T::from_f64(40.0) { scale * q + (scale - T::ONE) } else { (T::ONE + q) * a * b };
+    y.copysign(x)
 }
 
 /// The natural logarithm: NaN below zero, −∞ at zero.
@@ -358,4 +399,22 @@ pub fn erf<T: Real>(x: T) -> T {
     let near = t + t * T::erf_near(t * t);
     let far = T::ONE - exp(-T::erf_far(at_most(t, T::ERF_END)));
     (if t < T::ONE { near } else { far }).copysign(x)
+}
+
+/// Whether [`wave`](Math::wave) is good.
+#[inline(always)]
+pub(crate) fn is_near<T: Real>(x: T) -> bool {
+    x.abs() <= T::WAVES_END
+}
+
+/// The sine.
+#[inline(always)]
+pub fn sin<T: Real>(x: T) -> T {
+    if is_near(x) { x.wave(0) } else { x.sin() }
+}
+
+/// The cosine.
+#[inline(always)]
+pub fn cos<T: Real>(x: T) -> T {
+    if is_near(x) { x.wave(1) } else { x.cos() }
 }

@@ -2,7 +2,7 @@
 //!
 //! John K. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 
-use crate::math;
+use crate::{Real, math};
 
 /// Ten rounds of Philox on four 32-bit words.
 #[inline(always)]
@@ -30,14 +30,27 @@ fn words(key: u64, step: u64, element: u64) -> [u32; 4] {
 /// A uniform number in [0, 1), a multiple of 2^-24 and so exact in both element types.
 #[inline(always)]
 pub fn uniform(key: u64, step: u64, element: u64) -> f64 {
-    f64::from(words(key, step, element)[0] >> 8) * (1.0 / (1 << 24) as f64)
+    unit(words(key, step, element / 4)[(element % 4) as usize])
 }
 
 /// A standard normal number.
 #[inline(always)]
 pub fn normal(key: u64, step: u64, element: u64) -> f64 {
-    let [a, b, ..] = words(key, step, element);
-    box_muller(a, b)
+    let [a, b, c, d] = words(key, step, element / 2);
+    if element.is_multiple_of(2) { box_muller(a, b) } else { box_muller(c, d) }
+}
+
+#[inline(always)]
+fn unit<T: Real>(word: u32) -> T {
+    T::from_bits24(word >> 8) * T::from_f64(1.0 / (1 << 24) as f64)
+}
+
+/// [`uniform`] of the elements from `4 * counter` on, in a loop of which the compiler makes vector code.
+#[inline(always)]
+pub(crate) fn fill_uniform<T: Real>(key: u64, step: u64, counter: u64, to: &mut [[T; 4]]) {
+    for (i, to) in to.iter_mut().enumerate() {
+        *to = words(key, step, counter + i as u64).map(unit);
+    }
 }
 
 #[inline(always)]
@@ -49,7 +62,7 @@ fn box_muller(a: u32, b: u32) -> f64 {
 
 /// Sequential draws. The three numbers are the whole state, so a stream can be saved and resumed.
 ///
-/// A stream shares its numbers with [`uniform`] and [`normal`] of the same key and step.
+/// [`uniform`] takes the same words of a key and a step, and [`normal`] is what a stream's [`Stream::normal`] gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// Which sequence.

@@ -23,6 +23,8 @@ const DEPTH: usize = 256;
 pub(crate) const WIDE: usize = 2 * PANEL;
 /// The rows that meet the columns of a tile one after the other: whole cache lines of a transposed left matrix.
 pub(crate) const STRIP: usize = 16 * ROWS;
+/// Where a product with a transposed left matrix may be cut: whole tiles and whole cache lines of that matrix.
+pub(crate) const CUT: usize = 8 * ROWS;
 /// Keeps copied rows off each other's cache sets.
 const ROW: usize = DEPTH + 16;
 

@@ -18,6 +18,8 @@ pub enum Unary {
     Sqrt,
     /// e^x
     Exp,
+    /// e^x − 1
+    ExpM1,
     /// The natural logarithm.
     Ln,
     /// Sine.
@@ -134,9 +136,8 @@ impl Unary {
     /// A rough cost per element, in tenths of a nanosecond.
     pub(crate) fn cost(self) -> usize {
         match self {
-            Self::Sin | Self::Cos => 100,
-            Self::Exp | Self::Ln | Self::Tanh | Self::Sigmoid => 5,
-            Self::Softplus | Self::Erf => 10,
+            Self::Exp | Self::ExpM1 | Self::Ln | Self::Tanh | Self::Sigmoid => 5,
+            Self::Softplus | Self::Erf | Self::Sin | Self::Cos => 10,
             _ => 1,
         }
     }
@@ -167,7 +168,7 @@ impl Action {
             Self::Unary(unary, _) => unary.cost(),
             Self::Binary(binary, ..) => binary.cost(),
             Self::Select(..) => 1,
-            Self::Uniform { .. } => 20,
+            Self::Uniform { .. } => 5,
             Self::Normal { .. } => 200,
         }
     }

@@ -29,6 +29,9 @@ pub trait Real:
     /// The nearest value of this type.
     fn from_f64(x: f64) -> Self;
 
+    /// A whole number below 2^24, exactly.
+    fn from_bits24(x: u32) -> Self;
+
     /// The same value as `f64`, exactly.
     fn to_f64(self) -> f64;
 }
@@ -42,6 +45,12 @@ macro_rules! real {
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
+            }
+
+            #[inline(always)]
+            fn from_bits24(x: u32) -> Self {
+                // Signed numbers are what vector units convert.
+                x as i32 as $t
             }
 
             #[inline(always)]

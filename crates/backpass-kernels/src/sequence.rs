@@ -205,7 +205,7 @@ impl Tiled {
         }
         let elements = buffers.iter().map(|b| b.extent.at(max_rows)).sum::<usize>() / rows;
         let unit = match chain.commands.first() {
-            Some(Command::Matmul { transpose_a: true, .. }) => product::STRIP,
+            Some(Command::Matmul { transpose_a: true, .. }) => product::CUT,
             Some(Command::Reduce { outer: Extent::ONE, .. }) => crate::reduce::WIDTH,
             _ => 2,
         };

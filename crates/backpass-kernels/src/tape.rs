@@ -286,6 +286,17 @@ impl<S: Simd> Apply<S> for Numbers<'_, S::Element> {
     }
 
     #[inline(always)]
+    unsafe fn each_within(
+        self,
+        _within: impl Fn(S::Element) -> bool,
+        _f: impl Fn(S::Element) -> S::Element,
+        elsewhere: impl Fn(S::Element) -> S::Element,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { Apply::<S>::each(self, elsewhere) }
+    }
+
+    #[inline(always)]
     unsafe fn one_by_one(self, f: impl Fn(S::Element, S::Element) -> S::Element) {
         for op in self.ops {
             let [a, b, _] = op.args.map(|place| self.memory.wrapping_add(place as usize));
@@ -414,6 +425,19 @@ where
         for op in self.ops {
             // SAFETY: the caller's promise.
             unsafe { Apply::<S>::each(self.blocks(op), &f) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn each_within(
+        self,
+        within: impl Fn(S::Element) -> bool,
+        f: impl Fn(S::Element) -> S::Element,
+        elsewhere: impl Fn(S::Element) -> S::Element,
+    ) {
+        for op in self.ops {
+            // SAFETY: the caller's promise.
+            unsafe { Apply::<S>::each_within(self.blocks(op), &within, &f, &elsewhere) }
         }
     }
 

@@ -21,11 +21,12 @@ fn for_each_isa(mut f: impl FnMut()) {
 type OfOne = fn(f64) -> f64;
 type OfTwo = fn(f64, f64) -> f64;
 
-const UNARY: [(Unary, OfOne); 15] = [
+const UNARY: [(Unary, OfOne); 16] = [
     (Unary::Neg, |x| -x),
     (Unary::Abs, f64::abs),
     (Unary::Sqrt, f64::sqrt),
     (Unary::Exp, f64::exp),
+    (Unary::ExpM1, f64::exp_m1),
     (Unary::Ln, f64::ln),
     (Unary::Sin, f64::sin),
     (Unary::Cos, f64::cos),

@@ -38,13 +38,16 @@ fn softplus(x: f64) -> f64 {
 
 /// Name, the two functions, a reference, and the ulp allowed in f32 and f64 (where the reference
 /// adds an error of its own).
-const FUNCTIONS: [(&str, F32, F64, F64, f64, f64); 6] = [
+const FUNCTIONS: [(&str, F32, F64, F64, f64, f64); 9] = [
     ("exp", math::exp, math::exp, f64::exp, 1.1, 1.5),
+    ("exp_m1", math::exp_m1, math::exp_m1, f64::exp_m1, 2.0, 2.0),
     ("ln", math::ln, math::ln, f64::ln, 1.0, 1.5),
     ("tanh", math::tanh, math::tanh, f64::tanh, 2.5, 3.5),
     ("sigmoid", math::sigmoid, math::sigmoid, sigmoid, 2.5, 4.0),
     ("softplus", math::softplus, math::softplus, softplus, 2.5, 4.0),
     ("erf", math::erf, math::erf, libm::erf, 2.0, 3.0),
+    ("sin", math::sin, math::sin, libm::sin, 0.6, 1.0),
+    ("cos", math::cos, math::cos, libm::cos, 0.6, 1.0),
 ];
 
 #[test]
@@ -84,15 +87,20 @@ fn f64_is_accurate() {
 fn special<T: Real>() {
     let t = T::from_f64;
     let inf = t(f64::INFINITY);
-    let functions: [fn(T) -> T; 6] = [math::exp, math::ln, math::tanh, math::sigmoid, math::softplus, math::erf];
+    let functions: [fn(T) -> T; 7] =
+        [math::exp, math::exp_m1, math::ln, math::tanh, math::sigmoid, math::softplus, math::erf];
     for f in functions {
         assert!(f(t(f64::NAN)).to_f64().is_nan());
     }
+    for f in [math::sin, math::cos] {
+        assert!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].iter().all(|&x| f(t(x)).to_f64().is_nan()));
+    }
     assert_eq!(functions.map(|f| f(inf).to_f64()), {
         let inf = f64::INFINITY;
-        [inf, inf, 1.0, 1.0, inf, 1.0]
+        [inf, inf, inf, 1.0, 1.0, inf, 1.0]
     });
     assert_eq!(math::exp(-inf), t(0.0));
+    assert_eq!(math::exp_m1(-inf), t(-1.0));
     assert!(math::ln(-inf).to_f64().is_nan());
     assert!(math::ln(t(-1e-30)).to_f64().is_nan());
     assert_eq!(math::tanh(-inf), t(-1.0));
@@ -103,7 +111,7 @@ fn special<T: Real>() {
         let x = t(zero);
         assert_eq!(math::exp(x), t(1.0));
         assert_eq!(math::ln(x), -inf);
-        for odd in [math::tanh(x), math::erf(x)] {
+        for odd in [math::exp_m1(x), math::tanh(x), math::erf(x), math::sin(x)] {
             assert_eq!(odd.to_f64().to_bits(), zero.to_bits());
         }
         assert_eq!(math::sigmoid(x), t(0.5));
@@ -117,6 +125,7 @@ fn special_values() {
     special::<f64>();
     let tiny = f32::from_bits(1);
     assert_eq!(math::tanh(tiny), tiny);
+    assert_eq!(math::exp_m1(tiny), tiny);
     assert_eq!(math::exp(-103.0_f32), f32::from_bits(1));
     assert_eq!(math::exp(-745.0_f64), f64::from_bits(1));
     assert_eq!(math::exp(709.9_f64), f64::INFINITY);

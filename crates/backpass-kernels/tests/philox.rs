@@ -28,6 +28,15 @@ fn uniform_is_exact_in_f32() {
     assert_ne!(uniform(7, 3, 0), uniform(7, 3, 1 << 32));
 }
 
+#[test]
+fn uniform_and_normal_share_the_words_of_a_stream() {
+    let (mut words, mut normals) = (Stream::new(7, 3), Stream::new(7, 3));
+    for element in 0..50 {
+        assert_eq!(uniform(7, 3, element), f64::from(words.next_u32() >> 8) / f64::from(1 << 24));
+        assert_eq!(normal(7, 3, element), normals.normal());
+    }
+}
+
 fn moments(draw: impl Fn(u64) -> f64) {
     let mut sums = [0.0; 4];
     for element in 0..200_000 {

@@ -26,6 +26,12 @@ impl StepKind {
         };
         std::iter::once(a).chain(b).chain(c)
     }
+
+    /// Whether the steps are equal, down to the sign of a zero.
+    fn does_the_same(&self, other: &StepKind) -> bool {
+        let differ = |pair| matches!(pair, (Value::Constant(a), Value::Constant(b)) if a.to_bits() != b.to_bits());
+        self == other && !self.values().zip(other.values()).any(differ)
+    }
 }
 
 /// Elementwise steps in the functions that the kernels know; an operator writes its value with them.
@@ -35,9 +41,15 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// Takes the step, or one of the last that does the same.
     fn push(&mut self, step: StepKind) -> Value {
-        self.list.push(step);
-        Value::Step(self.list.len() - 1)
+        const LAST: usize = 96;
+        let from = self.list.len().saturating_sub(LAST);
+        let known = self.list[from..].iter().position(|other| other.does_the_same(&step)).map(|i| from + i);
+        Value::Step(known.unwrap_or_else(|| {
+            self.list.push(step);
+            self.list.len() - 1
+        }))
     }
 
     /// A function of one value.
@@ -174,12 +186,8 @@ impl<F: UnaryFunction> Operator for F {
 /// `scale · (x > 0 ? x : alpha · (e^x - 1))`, the steps that ELU and SELU share.
 pub(super) fn exponential_unit(steps: &mut Steps, x: Value, scale: f64, alpha: f64) -> Value {
     let positive = steps.unary(Unary::Step, x);
-    // e^x - 1 = 2t / (1 - t) with t = tanh(x/2), which keeps small x where the difference would lose them.
-    let half = steps.mul(x, Value::Constant(0.5));
-    let tanh = steps.unary(Unary::Tanh, half);
-    let rest = steps.binary(Binary::Sub, Value::Constant(1.0), tanh);
-    let ratio = steps.binary(Binary::Div, tanh, rest);
-    let left = steps.mul(ratio, Value::Constant(2.0 * scale * alpha));
+    let exp_m1 = steps.unary(Unary::ExpM1, x);
+    let left = steps.mul(exp_m1, Value::Constant(scale * alpha));
     let right = if scale == 1.0 { x } else { steps.mul(x, Value::Constant(scale)) };
     steps.select(positive, right, left)
 }

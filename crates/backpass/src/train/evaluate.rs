@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backpass_kernels::{Pool, Real};
+use backpass_kernels::{Lent, Pool, Real};
 
 use crate::array::Array;
 use crate::compile::{CompileOptions, Slot, SlotKind, compile};
@@ -173,7 +173,13 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
 
     /// Mean loss with these weights, in the order of their names; the outputs go to `outputs`.
     pub fn run(&mut self, weights: &[T], outputs: &mut Vec<f32>) -> f64 {
-        set_parameters(&mut self.session, &self.parameters, weights);
+        let mut rest = weights;
+        let lend = |slot: &Slot| {
+            let (data, after) = rest.split_at(slot.shape.extent().fixed);
+            rest = after;
+            Lent { buffer: slot.buffer, data }
+        };
+        let lent: Vec<Lent<'_, T>> = self.parameters.iter().map(lend).collect();
         outputs.clear();
         let data = self.data;
         let tile = self.session.plan().max_rows();
@@ -184,7 +190,7 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
             copy(self.session.write(&self.slots[1], n), &data.y[start * data.targets..(start + n) * data.targets]);
             let weights = self.session.write(&self.slots[2], n).iter_mut().zip(start..);
             weights.for_each(|(t, row)| *t = T::from_f64(self.row_weights.at(row)));
-            self.session.run(n);
+            self.session.run_on(n, &lent);
             total += self.session.read(&self.sum, n)[0].to_f64();
             outputs.extend(self.session.read(&self.y, n).iter().map(|v| v.to_f64() as f32));
         }
