@@ -1,15 +1,22 @@
 //! What a model is made of: its columns, layers and equations.
 
-use backpass::graph::Graph;
-use backpass::ops::Category;
+use std::collections::BTreeSet;
+
+use backpass::graph::{Graph, NodeId, ScopeId, ScopeKind};
+use backpass::ops::{Category, Op};
 use backpass::text::expression;
-use backpass_tabular::{ColumnSchema, Kind, Model};
+use backpass_draw::number::ordinal;
+use backpass_tabular::{ColumnSchema, Kind, Manifest, Model};
 use serde::Serialize;
 
 use crate::member::Member;
 
 /// How deep formulas go.
 const DEPTH: usize = 12;
+/// Parts of a wider formula get lines of their own.
+const WIDEST: usize = 100;
+/// Parts of fewer characters stay where they are.
+const NARROWEST: usize = 24;
 
 /// A column and what becomes of it.
 #[derive(Serialize)]
@@ -96,6 +103,24 @@ pub fn shortened(names: &[&str]) -> String {
     }
 }
 
+/// How many rows were trained and validated on, in words.
+pub fn rows(manifest: &Manifest) -> String {
+    let (networks, parts) = (manifest.bag.len(), manifest.options.bag.unwrap_or(1));
+    match manifest.rows {
+        (all, 0) if networks > 0 => {
+            let part = match parts {
+                2 => "half".to_string(),
+                3 => "third".to_string(),
+                _ => ordinal(parts - 1),
+            };
+            let networks = if networks == 1 { "1 network".to_string() } else { format!("{networks} networks") };
+            format!("{networks}, each validated on another {part} of the {all} rows")
+        }
+        (train, 0) => format!("{train} rows; validated on none"),
+        (train, validation) => format!("{train} rows; validated on {validation} rows"),
+    }
+}
+
 /// The layers with the equations of the network, or of one of several, and of its head.
 pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equation>) {
     let alone = member.and_then(|member| model.network.member(member.number - 1));
@@ -108,17 +133,19 @@ pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equatio
         let parameters = graph.parameters().filter(|id| ids.contains(id));
         let sizes: Vec<Vec<usize>> = parameters.map(|id| graph.shape(id).resolve(0)).collect();
         let Some(&end) = ids.last() else { continue };
-        // Behind the activation may come a learnt share of it.
-        let activation = ids.iter().map(|&id| graph.node(id).op.info()).find(|op| op.category == Category::Activation);
         let name = match graph.scope_path(scope) {
             path if path.is_empty() => "network".to_string(),
             path => path,
         };
         layers.push(Layer {
             name: name.clone(),
-            inputs: sizes.iter().find(|s| s.len() == 2).map_or(0, |s| s[0]),
+            inputs: match graph.scopes()[scope.index()].kind {
+                ScopeKind::Layer => sizes.iter().find(|s| s.len() == 2).map_or(0, |s| s[0]),
+                _ => entering(&graph, scope),
+            },
             outputs: graph.shape(end).extent().fixed,
-            activation: activation.map_or("identity", |op| op.name),
+            // Behind the activation may come a learnt share of it.
+            activation: ids.iter().find_map(|&id| activation(&graph.node(id).op)).unwrap_or("identity"),
             parameters: sizes.iter().map(|s| s.iter().product::<usize>()).sum(),
         });
         ends.push((name, end));
@@ -127,20 +154,118 @@ pub fn layers(model: &Model, member: Option<Member>) -> (Vec<Layer>, Vec<Equatio
     for (name, end) in &ends {
         graph.set_name(*end, name);
     }
-    let equation = |graph: &Graph, name: String, id| {
+    let mut lines = Vec::new();
+    for (name, end) in ends {
+        let prefix = format!("{name}.");
+        lines.extend(equations(&mut graph, &prefix, &[(name, end)]));
+    }
+    for (name, id) in graph.outputs().to_vec() {
+        let own = match graph.node(id).name.clone() {
+            Some(own) => own,
+            None => {
+                lines.extend(equations(&mut graph, &format!("{name}."), &[(name.clone(), id)]));
+                name.clone()
+            }
+        };
+        let whole = model.network.graph.output(&name).map(|id| model.network.graph.shape(id).to_string());
+        let formula = match member {
+            Some(member) => format!("concat({own} of all {} networks, axis=1)", member.count),
+            None if own == name => continue,
+            None => own,
+        };
+        lines.push(Equation { name, formula, shape: whole.unwrap_or_default() });
+    }
+    let mut head = model.head.clone();
+    let results = head.outputs().to_vec();
+    for (name, id) in results.iter().filter(|(_, id)| model.head.node(*id).name.is_none()) {
+        head.set_name(*id, name);
+    }
+    lines.extend(equations(&mut head, "", &results));
+    (layers, lines)
+}
+
+/// The nonlinear function of a layer, if the operator is one.
+fn activation(op: &Op) -> Option<&'static str> {
+    let info = op.info();
+    match op {
+        Op::Maximum(_) | Op::Minimum(_) => Some("clamp"),
+        _ => matches!(info.category, Category::Activation | Category::Function).then_some(info.name),
+    }
+}
+
+/// How many numbers of a row a scope takes; of values that it takes slices of, those in the slices.
+fn entering(graph: &Graph, scope: ScopeId) -> usize {
+    let mut taken = BTreeSet::new();
+    for id in graph.ids().filter(|&id| graph.node(id).scope == scope) {
+        let node = graph.node(id);
+        let outside = node.args.iter().filter(|&&arg| graph.node(arg).scope != scope && graph.shape(arg).is_batched());
+        taken.extend(outside.map(|&arg| if matches!(node.op, Op::Slice(_)) { id } else { arg }));
+    }
+    taken.into_iter().map(|id| graph.shape(id).extent().fixed).sum()
+}
+
+/// The equations of some results, which have names. What is used several times, and what would make a line too wide, gets
+/// a name and a line of its own.
+fn equations(graph: &mut Graph, prefix: &str, results: &[(String, NodeId)]) -> Vec<Equation> {
+    let mut uses = vec![0; graph.nodes().len()];
+    graph.nodes().iter().flat_map(|node| &node.args).for_each(|&arg| uses[unshaped(graph, arg).index()] += 1);
+    let known: BTreeSet<String> = graph.nodes().iter().filter_map(|node| node.name.clone()).collect();
+    let mut parts = BTreeSet::new();
+    for &(_, result) in results {
+        for id in inside(graph, result) {
+            while expression(graph, id, DEPTH).chars().count() > WIDEST
+                && let Some(part) = widest(graph, id)
+            {
+                graph.set_name(part, "z");
+                parts.insert(part);
+            }
+            if id != result && uses[id.index()] > 1 && graph.node(id).name.is_none() {
+                graph.set_name(id, "z");
+                parts.insert(id);
+            }
+        }
+    }
+    let single = Some(format!("{prefix}z")).filter(|_| parts.len() == 1);
+    let numbered = (1..).map(|number| format!("{prefix}z{number}"));
+    let names = single.into_iter().chain(numbered).filter(|name| !known.contains(name));
+    let mut lines: Vec<(String, NodeId)> = names.zip(parts).collect();
+    for (name, part) in &lines {
+        graph.set_name(*part, name);
+    }
+    lines.extend_from_slice(results);
+    lines.sort_by_key(|(_, id)| *id);
+    let equation = |(name, id): (String, NodeId)| {
         let (formula, shape) = (expression(graph, id, DEPTH), graph.shape(id).to_string());
         Equation { name, formula, shape }
     };
-    let mut equations: Vec<Equation> = ends.into_iter().map(|(name, end)| equation(&graph, name, end)).collect();
-    let whole = |name: &str| model.network.graph.output(name).map(|id| model.network.graph.shape(id).to_string());
-    equations.extend(graph.outputs().iter().map(|(name, id)| Equation {
-        name: name.clone(),
-        formula: match member {
-            Some(member) => format!("concat({} of all {} networks, axis=1)", graph.name(*id), member.count),
-            None => graph.name(*id).to_string(),
-        },
-        shape: whole(name).unwrap_or_default(),
-    }));
-    equations.extend(model.head.outputs().iter().map(|(name, id)| equation(&model.head, name.clone(), *id)));
-    (layers, equations)
+    lines.into_iter().map(equation).collect()
+}
+
+/// What formulas show of a node: they leave out changes of shape.
+fn unshaped(graph: &Graph, mut id: NodeId) -> NodeId {
+    while let (Op::Broadcast(_) | Op::Reshape(_), None) = (&graph.node(id).op, &graph.node(id).name) {
+        id = graph.node(id).args[0];
+    }
+    id
+}
+
+/// What is computed in the formula of a node, operands first and itself last.
+fn inside(graph: &Graph, result: NodeId) -> BTreeSet<NodeId> {
+    let (mut found, mut open) = (BTreeSet::from([result]), vec![result]);
+    while let Some(id) = open.pop() {
+        open.extend(operands(graph, id).filter(|&operand| found.insert(operand)));
+    }
+    found
+}
+
+/// The operands of a node that its formula writes out.
+fn operands(graph: &Graph, id: NodeId) -> impl Iterator<Item = NodeId> {
+    let operands = graph.node(id).args.iter().map(|&arg| unshaped(graph, arg));
+    operands.filter(|&id| graph.node(id).name.is_none() && !graph.node(id).args.is_empty())
+}
+
+/// The operand that takes the most room in the formula of a node, if any takes much.
+fn widest(graph: &Graph, id: NodeId) -> Option<NodeId> {
+    let width = |&id: &NodeId| expression(graph, id, DEPTH).chars().count();
+    operands(graph, id).filter(|operand| width(operand) >= NARROWEST).max_by_key(width)
 }

@@ -15,6 +15,10 @@ use crate::output::{Talk, number};
 pub struct Progress {
     talk: Talk,
     epochs: usize,
+    networks: usize,
+    /// The rows of an epoch.
+    rows: usize,
+    start: Instant,
     bar: Option<ProgressBar>,
     /// The epoch and the time of the last line.
     last: (usize, Instant),
@@ -26,22 +30,24 @@ impl Progress {
     /// And at most so far, if epochs are shorter.
     const MOST: Duration = Duration::from_secs(30);
 
-    /// Progress through the epochs of all networks that resolved options ask for.
-    pub fn new(talk: Talk, options: &FitOptions) -> Self {
-        let epochs = options.epochs.unwrap_or(0) * options.bag.unwrap_or(1);
+    /// Progress through the epochs of all networks that resolved options ask for, of so many rows each.
+    pub fn new(talk: Talk, options: &FitOptions, rows: usize) -> Self {
+        let networks = options.bag.unwrap_or(1);
+        let epochs = options.epochs.unwrap_or(0) * networks;
         let bar = talk.can_animate().then(|| {
-            let style = ProgressStyle::with_template("{bar:20} {eta} left  {wide_msg}");
+            let style = ProgressStyle::with_template("{bar:10} {eta} left  {wide_msg}");
             let bar = ProgressBar::new(epochs as u64);
             style.map_or(bar.clone(), |style| bar.with_style(style.progress_chars("━╸─")))
         });
-        Progress { talk, epochs, bar, last: (0, Instant::now()) }
+        let start = Instant::now();
+        Progress { talk, epochs, networks, rows, start, bar, last: (0, start) }
     }
 
     /// Shows an epoch.
     pub fn epoch(&mut self, epoch: &Epoch) {
         if let Some(bar) = &self.bar {
             bar.set_position(epoch.epoch as u64);
-            bar.set_message(self.line(epoch));
+            bar.set_message(self.short(epoch));
             return;
         }
         let (epochs, time) = (epoch.epoch - self.last.0, self.last.1.elapsed());
@@ -52,7 +58,31 @@ impl Progress {
     }
 
     fn line(&self, epoch: &Epoch) -> String {
-        format!("epoch {}/{}  {}", epoch.epoch, self.epochs, EpochRecord::from(epoch).describe())
+        let measured = EpochRecord::from(epoch).describe();
+        format!("{}  {measured}  {}", self.place(epoch), self.speed(epoch))
+    }
+
+    /// What fits beside a bar.
+    fn short(&self, epoch: &Epoch) -> String {
+        let Epoch { train_loss, validation_loss, .. } = epoch;
+        let validation = validation_loss.map(|loss| format!(" / {}", number(loss))).unwrap_or_default();
+        let metrics: String =
+            epoch.metrics.iter().map(|(name, value)| format!("  {name} {}", number(*value))).collect();
+        let losses = format!("loss {}{validation}", number(*train_loss));
+        format!("{}  {losses}{metrics}  {}", self.place(epoch), self.speed(epoch))
+    }
+
+    fn place(&self, epoch: &Epoch) -> String {
+        let of = if self.networks > 1 { format!(" of {} networks", self.networks) } else { String::new() };
+        format!("epoch {}/{}{of}", epoch.epoch, self.epochs)
+    }
+
+    fn speed(&self, epoch: &Epoch) -> String {
+        let rows = (epoch.epoch * self.rows) as f64 / self.start.elapsed().as_secs_f64();
+        match rows {
+            ..10_000.0 => format!("{rows:.0} rows/s"),
+            _ => format!("{:.0}k rows/s", rows / 1e3),
+        }
     }
 
     /// Takes the bar away.

@@ -123,7 +123,8 @@ fn reports_say_what_may_be_wrong() {
     }
     folder.ok("report leak.backpass leak.csv -o again.html");
     assert!(page("again.html").contains("gives the target away (code)"));
-    std::fs::copy(folder.path("leak.csv"), folder.path("other.csv")).unwrap();
+    let fewer: Vec<String> = page("leak.csv").lines().take(60).map(|line| format!("{line}\n")).collect();
+    std::fs::write(folder.path("other.csv"), fewer.concat()).unwrap();
     folder.ok("report leak.backpass other.csv -o other.html");
     assert!(!page("other.html").contains("id=\"doctor\""), "nothing is known of the table of the training");
     folder.ok("train moons.csv --target class --preset fast --report moons.html");

@@ -87,7 +87,7 @@ fn wrong_requests() {
     folder.fails(&format!("{train} --delimiter ab"), 2, &["--delimiter", "single"]);
     folder.fails("trian moons.csv", 2, &["train"]);
     folder.fails("", 2, &["Usage"]);
-    folder.fails("train none.csv --target class", 6, &["none.csv: No such file"]);
+    folder.fails("train none.csv --target class", 6, &["none.csv: there is no such file", "name a table"]);
     folder.fails(&format!("{train} -o moons.backpass"), 2, &["moons.backpass exists already", "--force"]);
     folder.fails(&format!("{train} -o nowhere/m.backpass"), 6, &["nowhere"]);
     folder.fails("predict moons.backpass moons.csv -o nowhere/p.csv", 6, &["nowhere"]);

@@ -17,8 +17,13 @@ const LINE: &str = "network 2 of 3; the prediction is the mean of all 3";
 fn inspect_shows_one_network_and_counts_all() {
     let folder = folder();
     let text = folder.ok("inspect bag.backpass");
-    for part in ["network 1 of 3; the prediction is the mean of all 3", "= 69", "of all 3 networks: 207", "hidden1 = "]
-    {
+    for part in [
+        "network 1 of 3; the prediction is the mean of all 3",
+        "= 69",
+        "of all 3 networks: 207",
+        "hidden1 = ",
+        "3 networks, each validated on another third of the ",
+    ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     assert!(!text.contains("member"), "{text}");
@@ -84,6 +89,14 @@ fn pictures_say_which_network_they_show() {
     let draw = "draw best.backpass --level neuron";
     folder.fails(draw, 2, &["its inputs are embedded (periodic", "--level layer", "--preset fast"]);
     folder.fails("explain best.backpass --data moons.csv --level neuron", 2, &["its activations are learnt"]);
+    let text = folder.ok("inspect best.backpass");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["2 → 6 cos", "2 → 8 clamp", "16 → 16 identity", "hidden1.z = ", "*(selu(hidden1.z) - hidden1.z)"]
+    {
+        assert!(words.contains(part), "no {part:?} in\n{text}");
+    }
+    let equations = text.lines().skip_while(|line| *line != "Equations").take_while(|line| !line.is_empty());
+    equations.for_each(|line| assert!(line.chars().count() < 150, "{line}"));
     folder.ok("draw best.backpass -o best.svg");
     folder.ok("explain best.backpass --data moons.csv");
 }

@@ -57,7 +57,7 @@ pub struct AssessOptions {
 /// Rows with a target, and where each is judged by one network of a bag, which one.
 pub(crate) struct Jury {
     pub table: Table,
-    pub members: Option<Vec<u32>>,
+    pub members: Option<Vec<Option<u32>>>,
 }
 
 impl Jury {

@@ -1,12 +1,15 @@
 //! Bagging over folds: several networks, each validated on rows that the others learn from.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use backpass::nn::{Mlp, Network};
 use backpass::train::{Epoch, Observer, Predictor, Stage, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 
 use crate::fit::{Rows, Watcher};
 use crate::fit_error::FitError;
-use crate::model::Model;
+use crate::model::{Kept, Model};
 use crate::options::FitOptions;
 use crate::split::Split;
 use crate::watch::watch;
@@ -22,19 +25,23 @@ pub(crate) struct Bag {
 pub(crate) struct Committee {
     pub network: Network,
     pub report: TrainReport,
+    /// Which networks they are.
+    pub kept: Vec<Kept>,
     /// For each row that a member was validated on, that member's outputs and the targets.
     pub outputs: Vec<f64>,
     pub targets: Vec<f64>,
 }
 
 struct Member {
+    fold: usize,
     network: Network,
     report: TrainReport,
     outputs: Vec<f64>,
 }
 
 impl Bag {
-    /// Trains the members, as many at a time as there are threads; the result does not depend on their order.
+    /// Trains the members, as many at a time as there are threads; the result does not depend on their order. Where training
+    /// is stopped before its time, those that are done are kept, or else those that have begun.
     pub fn train<D: Real>(
         &self,
         model: &Model,
@@ -46,23 +53,47 @@ impl Bag {
         let count = self.folds.len();
         let workers = watcher.threads.clamp(1, count);
         let training = TrainOptions { threads: (watcher.threads / workers).max(1), profile: false, ..training.clone() };
+        let start = Instant::now();
         let one = |index: usize, say: &mut dyn FnMut(Epoch)| {
+            let time_budget = training.time_budget.map(|budget| budget.saturating_sub(start.elapsed()));
+            let interrupted = training.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+            if index >= workers && (interrupted || time_budget.is_some_and(|left| left.is_zero())) {
+                return Ok(None);
+            }
+            let training = TrainOptions { time_budget, ..training.clone() };
             let mut observe = |epoch: &Epoch| say(epoch.clone());
-            self.member(index, model, resolved, rows, &training, &mut observe)
+            self.member(index, model, resolved, rows, &training, &mut observe).map(Some)
         };
         let mut done = 0;
         let members = in_parallel(count, workers, one, |epoch| {
             done += 1;
             (watcher.observe)(&Epoch { epoch: done, ..epoch });
         });
-        let members: Vec<Member> = members.into_iter().collect::<Result<_, _>>()?;
+        let mut members = members.into_iter().filter_map(Result::transpose).collect::<Result<Vec<Member>, _>>()?;
+        let stopped =
+            members.iter().find(|member| is_cut_short(&member.report)).map(|member| member.report.stop.clone());
+        let budget = training.time_budget.map(|budget| StopReason::TimeBudget { seconds: budget.as_secs_f64() });
+        // What is left for the last network is no time that anybody asked for.
+        let stopped = match stopped {
+            Some(StopReason::TimeBudget { .. }) => budget,
+            None if members.len() < count => budget.or(Some(StopReason::Interrupted)),
+            other => other,
+        };
+        if members.iter().any(|member| !is_cut_short(&member.report)) {
+            members.retain(|member| !is_cut_short(&member.report));
+        }
         let networks: Vec<Network> = members.iter().map(|member| member.network.clone()).collect();
-        let validated = self.folds.iter().flat_map(|fold| &fold.validation);
+        let validated = members.iter().flat_map(|member| &self.folds[member.fold].validation);
+        let kept = |member: &Member| Kept { fold: member.fold, best_epoch: member.report.best_epoch };
         Ok(Committee {
             network: Network::committee(&networks)?,
+            kept: members.iter().map(kept).collect(),
             outputs: members.iter().flat_map(|member| member.outputs.iter().copied()).collect(),
             targets: validated.flat_map(|&row| rows.of(row).iter().copied()).collect(),
-            report: together(members.into_iter().map(|member| member.report).collect()),
+            report: TrainReport {
+                seconds: start.elapsed().as_secs_f64(),
+                ..together(members.into_iter().map(|member| member.report).collect(), stopped)
+            },
         })
     }
 
@@ -87,7 +118,7 @@ impl Bag {
         let training = TrainOptions { seed, watch_layers: training.watch_layers && index == 0, ..training.clone() };
         let report = train(&mut network, &learnt.encoded, &watched, &training, observe)?;
         let outputs = Predictor::<D>::new(&network, 1)?.predict_data(&judged.encoded);
-        Ok(Member { network, report, outputs: outputs.iter().map(|v| v.to_f64()).collect() })
+        Ok(Member { fold: index, network, report, outputs: outputs.iter().map(|v| v.to_f64()).collect() })
     }
 }
 
@@ -105,9 +136,14 @@ impl<D: Real> Rows<D> {
     }
 }
 
-/// One report of several: the mean of the histories with the layers of the first, the sum of the times, and the first reason
-/// for stopping that is not an ordinary one.
-fn together(reports: Vec<TrainReport>) -> TrainReport {
+/// Whether training was stopped before it was done.
+fn is_cut_short(report: &TrainReport) -> bool {
+    matches!(report.stop, StopReason::Interrupted | StopReason::TimeBudget { .. })
+}
+
+/// One report of several: the mean of the histories with the layers of the first, the sum of the times, and why all were
+/// `stopped`, or the first divergence.
+fn together(reports: Vec<TrainReport>, stopped: Option<StopReason>) -> TrainReport {
     let longest = reports.iter().map(|report| report.history.len()).max().unwrap_or(0);
     let mut history: Vec<Epoch> =
         (0..longest).map(|at| mean(reports.iter().filter_map(|r| r.history.get(at)))).collect();
@@ -116,15 +152,13 @@ fn together(reports: Vec<TrainReport>) -> TrainReport {
     }
     let loss = |epoch: &Epoch| epoch.validation_loss.unwrap_or(epoch.train_loss);
     let best = history.iter().rev().min_by(|a, b| loss(a).total_cmp(&loss(b)));
-    let ordinary = |report: &&TrainReport| {
-        !matches!(report.stop, StopReason::Diverged(_) | StopReason::Interrupted | StopReason::TimeBudget { .. })
-    };
     let count = reports.len().max(1) as f64;
     let watched = reports.first().map(|r| r.watched.0.clone()).unwrap_or_default();
     let value = reports.iter().map(|report| report.watched.1).sum::<f64>() / count;
     let stages = || reports.iter().flat_map(|report| &report.stages);
     let seconds = |stage| stages().filter(|(known, _)| *known == stage).map(|(_, seconds)| seconds).sum::<f64>();
-    let stop = reports.iter().find(|report| !ordinary(report)).or(reports.first()).map(|report| report.stop.clone());
+    let diverged = reports.iter().find(|report| matches!(report.stop, StopReason::Diverged(_)));
+    let stop = stopped.or_else(|| diverged.or(reports.first()).map(|report| report.stop.clone()));
     TrainReport {
         best_epoch: best.map_or(0, |epoch| epoch.epoch),
         watched: (watched, value),

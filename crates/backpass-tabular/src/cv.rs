@@ -1,5 +1,7 @@
 //! Cross-validation: how good what the options train is on rows that it has not seen.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::fit::{Watcher, prepare, subject};
@@ -60,7 +62,7 @@ pub struct CrossValidation {
 /// at a time as there are threads, and their number does not change the result. `observe` is told of each as it ends.
 ///
 /// # Errors
-/// What is wrong with the table or the options, or a fold that cannot be trained or judged.
+/// What is wrong with the table or the options, a repetition with the same folds, or a fold that cannot be trained or judged.
 pub fn cross_validate(
     table: &Table,
     options: &FitOptions,
@@ -75,10 +77,22 @@ pub fn cross_validate(
     let task = if target.task.classes().is_empty() { "regression" } else { "classification" };
     let options = FitOptions { task: Some(task.to_string()), ..options.clone() };
     let mut splits: Vec<(usize, usize, Split)> = Vec::new();
+    let mut known = HashSet::new();
     for repeat in 0..repeats {
         let seed = Some(options.seed.unwrap_or(0).wrapping_add(repeat as u64));
         let how = FitOptions { seed, ..resolved.clone() };
         let folds = fold_rows(&table, &schema, &target, &how, parts)?;
+        let mut left_out: Vec<Vec<u32>> = folds.iter().map(|split| split.validation.clone()).collect();
+        left_out.sort();
+        // Trained again on the same rows, folds would only make the standard error look smaller.
+        if !known.insert(left_out) {
+            let same = match resolved.split.as_deref() {
+                Some("ordered") => "possible: ordered folds are the same every time",
+                Some(how) if how.starts_with("group=") => "possible: these groups make the same folds again",
+                _ => "possible: so few rows make the same folds again",
+            };
+            return Err(FitError::choice("--repeats", &repeats.to_string(), same));
+        }
         splits.extend(folds.into_iter().enumerate().map(|(fold, split)| (repeat, fold, split)));
     }
     let workers = threads.clamp(1, splits.len().max(1));

@@ -137,6 +137,7 @@ pub(crate) fn build(
         let reason = |c: &crate::ColumnSchema| format!("{}: {}", c.name, c.reason);
         let columns = schema.columns.iter().filter(|c| !left_out.contains(&c.name.as_str()));
         let reasons = columns.map(reason).collect::<Vec<_>>().join("; ");
+        let reasons = if reasons.is_empty() { "there is none besides the target".to_string() } else { reasons };
         return Err(FitError::NoInputs { file: table.name.clone(), reasons });
     }
     for (index, (name, _)) in derived.iter().enumerate() {

@@ -41,7 +41,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages describe the variants and their fields")]
 pub enum TableError {
-    #[error("{file}: {source}")]
+    #[error("{file}: {}", describe(source))]
     Io { file: String, source: io::Error },
 
     #[error("{file}: the file is empty")]
@@ -210,5 +210,15 @@ impl TableError {
             | ClassIndex { .. } => ErrorKind::Usage,
             _ => ErrorKind::Data,
         }
+    }
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let help = "help: name a table, as CSV, Parquet or IDX, gzipped or not; `-` is standard input";
+            format!("there is no such file\n{help}")
+        }
+        _ => error.to_string(),
     }
 }

@@ -120,7 +120,7 @@ pub fn prepare(table: &Table, options: &FitOptions) -> Result<Prepared, FitError
 /// unless there are copies of it.
 pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitError> {
     let mut decisions = whole.notes.clone();
-    let all = whole.rows();
+    let (all, fingerprint) = (whole.rows(), whole.fingerprint());
     let (schema, mut target, mut chosen) = subject(&whole, options)?;
     let table = whole.some_rows(chosen.as_deref());
     decisions.push(describe_target(&target));
@@ -145,12 +145,15 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
     }
     let early = options.resolve(&target.task, table.rows(), 0);
     let parts = early.bag.unwrap_or(1);
+    if parts == 0 {
+        return Err(FitError::choice("--bag", "0", "a number of networks from 1 on"));
+    }
     let bagged = parts > 1 && formula.is_none();
-    if let Some(text) = early.validation.as_deref().filter(|text| bagged && text.parse::<f64>().is_err()) {
+    if let Some(text) = options.validation.as_deref().filter(|_| bagged) {
         return Err(FitError::choice(
             "--validation",
             text,
-            "a share, as every network of a bag validates on a fold; use --bag 1",
+            "left out, as every network of a bag validates on a fold; or use --bag 1",
         ));
     }
     let parted = if bagged {
@@ -175,6 +178,7 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
     // The split is made, and fewer rows are left than it was decided on.
     let resolved = FitOptions { validation: early.validation.clone(), ..resolved };
     let training = resolved.training(&target.task)?;
+    training.check()?;
     let classes = target.task.classes().len();
     let exponential = training.loss.log_link();
     let numbers: Vec<Vec<f64>> = match classes {
@@ -200,7 +204,7 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
     if let Some(threshold) = resolved.threshold()? {
         let text = resolved.threshold.as_deref().unwrap_or_default();
         if classes != 2 {
-            return Err(FitError::choice("--threshold", text, "left out: there are not two classes to choose from"));
+            return Err(FitError::choice("--threshold", text, "possible unless there are two classes"));
         }
         match threshold {
             Threshold::At(value) => target.threshold = Some(value),
@@ -232,6 +236,7 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
         manifest: Manifest {
             version: env!("CARGO_PKG_VERSION").to_string(),
             data: table.name.clone(),
+            fingerprint,
             options: resolved.clone(),
             ..Manifest::default()
         },
@@ -260,13 +265,24 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
                 Data::Double(data) => shape.see(&data.train.encoded),
             }
             model.network = shape.build(training.seed)?;
+            if options.preset.is_none() && Preset::chosen(options) != Preset::ALL[0].0 {
+                let kept = "--preset best keeps the rest of the recipe";
+                decisions.push(format!("preset fast, because the network or its steps are given; {kept}"));
+            }
             decisions.push(describe_network(&model, &resolved));
             decisions.extend(obstacles(&model.network));
         }
         (None, None) => {}
     }
     decisions.push(match sizes {
-        (rows, _) if bagged => format!("{rows} rows; {parts} networks, each validated on another {parts}th of them"),
+        (rows, _) if bagged => {
+            let part = match parts {
+                2 => "half".to_string(),
+                3 => "third".to_string(),
+                _ => format!("{parts}th"),
+            };
+            format!("{rows} rows; {parts} networks, each validated on another {part} of them")
+        }
         (rows, Some(validation)) => format!("{rows} rows to train on, {validation} to validate on"),
         (rows, None) => format!("{rows} rows to train on, none to validate on"),
     });
@@ -276,6 +292,15 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
 }
 
 impl Prepared {
+    /// The rows of an epoch of one network.
+    pub fn rows(&self) -> usize {
+        let rows = match &self.data {
+            Data::Single(data) => data.sizes().0,
+            Data::Double(data) => data.sizes().0,
+        };
+        self.bag.as_ref().map_or(rows, |bag| bag.folds.first().map_or(rows, |fold| fold.train.len()))
+    }
+
     /// Trains the network.
     pub fn train(self, watcher: Watcher<'_>) -> Result<Fitted, FitError> {
         let rows = match &self.data {
@@ -380,10 +405,16 @@ impl<D: Real> Split<D> {
         training.interrupt.clone_from(&watcher.interrupt);
         training.profile = watcher.profile;
         let threads = watcher.threads;
+        let mut decisions = Vec::new();
         // The outputs for rows that the network has not learnt from, with their targets.
         let (report, judged) = if let Some(bag) = &prepared.bag {
             let committee = bag.train(&model, &prepared.resolved, &self.train, &training, watcher)?;
-            shape.members *= bag.folds.len();
+            let (kept, all) = (committee.kept.len(), bag.folds.len());
+            shape.members *= kept;
+            if kept < all {
+                decisions.push(format!("training was stopped: {kept} of {all} networks are kept"));
+            }
+            model.manifest.bag = committee.kept;
             model.network = committee.network;
             (committee.report, Some((committee.outputs, committee.targets)))
         } else {
@@ -402,7 +433,7 @@ impl<D: Real> Split<D> {
             });
             (report, judged.transpose()?)
         };
-        let (mut validation_metrics, mut decisions) = (None, Vec::new());
+        let mut validation_metrics = None;
         if let Some((outputs, targets)) = judged {
             let rows = targets.len() / model.target.columns.len();
             let values = |shape: &HeadShape| -> Result<Vec<f64>, FitError> {
@@ -591,7 +622,8 @@ pub(crate) fn class_weights_of(how: &str, model: &Model, table: &Table) -> Resul
     for part in how.split(',') {
         let wrong = || FitError::choice("--class-weight", part, EXPECTED);
         let (name, value) = part.rsplit_once('=').ok_or_else(wrong)?;
-        let class = classes.iter().position(|c| c == name.trim()).ok_or_else(wrong)?;
+        let unknown = || FitError::NoSuchClass { class: name.trim().to_string(), classes: classes.join(", ") };
+        let class = classes.iter().position(|c| c == name.trim()).ok_or_else(unknown)?;
         weights[class] = value.trim().parse().ok().filter(|w: &f64| w.is_finite() && *w >= 0.0).ok_or_else(wrong)?;
     }
     Ok(weights)

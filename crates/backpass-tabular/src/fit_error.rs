@@ -30,6 +30,14 @@ pub enum FitError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A class that the target does not have.
+    #[error("--class-weight: there is no class `{class}`\nhelp: the classes are {classes}")]
+    NoSuchClass {
+        /// What was given.
+        class: String,
+        /// Those that there are.
+        classes: String,
+    },
     /// A row that is not there.
     #[error("{file} has {rows} row(s), there is no row {}\nhelp: rows are counted from 1, without the header", .row + 1)]
     NoSuchRow {
@@ -254,6 +262,7 @@ impl FitError {
             },
             FitError::NoSuchRow { .. } | FitError::Compare { .. } | FitError::Differentiate(_) => FitErrorKind::Usage,
             FitError::Choice { .. }
+            | FitError::NoSuchClass { .. }
             | FitError::Spec(_)
             | FitError::Network(_)
             | FitError::Expression { .. }

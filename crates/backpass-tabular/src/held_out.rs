@@ -1,7 +1,5 @@
 //! Rows that training does not learn from, as the options want them.
 
-use std::path::Path;
-
 use backpass_kernels::philox::Stream;
 
 use crate::error::TableError;
@@ -49,25 +47,21 @@ pub(crate) fn split(table: Table, schema: &Schema, target: &Target, options: &Fi
 }
 
 impl Model {
-    /// Whether a table looks like the one that the model was trained on: a file of the same name with as many rows that
-    /// have a target.
-    pub fn was_trained_on(&self, table: &Table) -> Result<bool, FitError> {
-        let file = |name: &str| Path::new(name).file_name().map(ToOwned::to_owned);
-        let (train, validation) = self.manifest.rows;
-        let rows = if self.sets_a_share_aside() { train + validation } else { train };
-        let same_name = file(&table.name) == file(&self.manifest.data);
-        Ok(same_name && self.target.present(table, &self.schema)?.len() == rows)
+    /// Whether the model was trained on this table, whatever its file is called: it has the same columns and cells.
+    pub fn was_trained_on(&self, table: &Table) -> bool {
+        table.fingerprint() == self.manifest.fingerprint
     }
 
-    /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table: of a bag all, since each
-    /// was set aside from one of its networks; none where training kept nothing of its table apart.
+    /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table: of a bag those that were
+    /// set aside from one of its networks, all in the end; none where training kept nothing of its table apart.
     pub fn held_out(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
         let options = &self.manifest.options;
-        if self.networks() > 1 {
-            let trained_on = self.was_trained_on(table)?;
-            return Ok(trained_on.then(|| self.target.present(table, &self.schema)).transpose()?);
+        if self.is_bag() {
+            let known =
+                |strangers: Vec<Option<u32>>| (0..).zip(strangers).filter_map(|(row, known)| known.map(|_| row));
+            return Ok(self.strangers(table)?.map(|strangers| known(strangers).collect()));
         }
-        if !self.sets_a_share_aside() || !self.was_trained_on(table)? {
+        if !self.sets_a_share_aside() || !self.was_trained_on(table) {
             return Ok(None);
         }
         let ValidationRows::Share(share) = validation_rows(options, table)? else { return Ok(None) };
@@ -79,31 +73,37 @@ impl Model {
         Ok(Some(split.validation.iter().map(|&row| present[row as usize]).collect()))
     }
 
-    /// For each row of the table that a bag was trained on, the number of the network that has not learnt from it.
-    pub(crate) fn strangers(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
-        if self.networks() < 2 || !self.was_trained_on(table)? {
+    /// For each row of the table that a bag was trained on, the number of the network that has not learnt from it, if there
+    /// is one.
+    pub(crate) fn strangers(&self, table: &Table) -> Result<Option<Vec<Option<u32>>>, FitError> {
+        if !self.is_bag() || !self.was_trained_on(table) {
             return Ok(None);
         }
         let present = self.target.present(table, &self.schema)?;
         let with_target = table.select_rows(&present);
         let options = &self.manifest.options;
-        let mut strangers = vec![0; table.rows()];
-        let folds = fold_rows(&with_target, &self.schema, &self.target, options, self.networks())?;
-        for (part, fold) in folds.iter().enumerate() {
-            fold.validation.iter().for_each(|&row| strangers[present[row as usize] as usize] = part as u32);
+        let mut strangers = vec![None; table.rows()];
+        let folds = fold_rows(&with_target, &self.schema, &self.target, options, options.bag.unwrap_or(1))?;
+        for (number, kept) in (0..).zip(&self.manifest.bag) {
+            let judged = folds.get(kept.fold).into_iter().flat_map(|fold| &fold.validation);
+            judged.for_each(|&row| strangers[present[row as usize] as usize] = Some(number));
         }
         Ok(Some(strangers))
     }
 
-    /// The number of networks trained on folds of the rows; their mean predicts.
+    /// The number of networks whose mean predicts: those of a bag, or one.
     pub fn networks(&self) -> usize {
-        let formula = self.manifest.options.formula.is_some();
-        self.manifest.options.bag.filter(|_| !formula).unwrap_or(1)
+        self.manifest.bag.len().max(1)
+    }
+
+    /// Whether networks were trained on folds of the rows.
+    pub fn is_bag(&self) -> bool {
+        !self.manifest.bag.is_empty()
     }
 
     /// Whether rows that networks had not learnt from set the bounds of intervals.
     pub fn has_calibrated_intervals(&self) -> bool {
-        let judged = self.manifest.rows.1 > 0 || self.networks() > 1;
+        let judged = self.manifest.rows.1 > 0 || self.is_bag();
         judged && self.target.interval.is_some() && self.manifest.options.calibrate == Some(true)
     }
 

@@ -88,7 +88,7 @@ pub use infer::{InferOptions, KindName, MISSING};
 pub use landscape::LandscapeError;
 pub use linear_map::LinearMap;
 pub use metrics::Metrics;
-pub use model::{Manifest, Model, Predictions};
+pub use model::{Kept, Manifest, Model, Predictions};
 pub use number::Notation;
 pub use options::FitOptions;
 pub use read::{Format, ReadOptions, STANDARD_INPUT, read, read_from};

@@ -49,6 +49,9 @@ pub struct Manifest {
     pub version: String,
     /// The name of the training data.
     pub data: String,
+    /// The [`Table::fingerprint`] of the training data.
+    #[serde(default)]
+    pub fingerprint: String,
     /// Rows trained and validated on.
     pub rows: (usize, usize),
     /// Every option with its value.
@@ -62,6 +65,18 @@ pub struct Manifest {
     pub stop_reason: String,
     /// Why training stopped, with the evidence.
     pub stop: String,
+    /// The epoch whose weights were kept.
+    pub best_epoch: usize,
+    /// Of a bag, the networks that were kept, in order: all, unless training was stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bag: Vec<Kept>,
+}
+
+/// A network of a bag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The fold of the rows on which it validated, counted from 0.
+    pub fold: usize,
     /// The epoch whose weights were kept.
     pub best_epoch: usize,
 }
@@ -169,7 +184,7 @@ impl Model {
     pub(crate) fn predict_by(
         &self,
         table: &Table,
-        members: Option<&[u32]>,
+        members: Option<&[Option<u32>]>,
         threads: usize,
     ) -> Result<Predictions, FitError> {
         // What was trained in f64 predicts in f64.
@@ -182,7 +197,7 @@ impl Model {
     fn predict_in<D: Real>(
         &self,
         table: &Table,
-        members: Option<&[u32]>,
+        members: Option<&[Option<u32>]>,
         threads: usize,
     ) -> Result<Predictions, FitError> {
         let mut network = Predictor::<D>::new(&self.network, threads)?;
@@ -212,16 +227,24 @@ impl Model {
         Ok((metrics, rows.rows(), predictions.surprises))
     }
 
-    /// Puts the outputs of one network of a bag, given by its number for each row, in the place of those of all.
-    pub(crate) fn keep_one<D: Copy>(&self, outputs: &mut [D], members: Option<&[u32]>) {
+    /// Puts the outputs of one network of a bag, given by its number for each row that has one, in the place of those of all.
+    pub(crate) fn keep_one<D: Copy>(&self, outputs: &mut [D], members: Option<&[Option<u32>]>) {
         let Some(members) = members else { return };
         let width = self.network.outputs() / self.networks();
-        for (row, &member) in outputs.chunks_exact_mut(self.network.outputs()).zip(members) {
-            let own = member as usize * width;
+        for (row, member) in outputs.chunks_exact_mut(self.network.outputs()).zip(members) {
+            let Some(member) = member else { continue };
+            let own = *member as usize * width;
             for part in 0..self.networks() {
                 row.copy_within(own..own + width, part * width);
             }
         }
+    }
+
+    /// The epochs whose weights were kept, counted from 1: of a bag one for each network.
+    pub fn kept_epochs(&self) -> Vec<usize> {
+        let Manifest { bag, best_epoch, .. } = &self.manifest;
+        let one = Some(*best_epoch).filter(|epoch| bag.is_empty() && *epoch > 0);
+        bag.iter().map(|kept| kept.best_epoch).chain(one).collect()
     }
 
     /// SHA-256 over everything that determines predictions: graphs, weights, columns, target.

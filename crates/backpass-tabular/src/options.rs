@@ -135,7 +135,7 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front_scale: Option<bool>,
 
-    /// How fast parameters learn relative to each other: standard (all alike) or ntp (weights by 1/√fan_in)
+    /// How fast parameters learn relative to each other: standard (all alike) or ntp (weights by 1/√fan_in, the others by factors as in ntp(bias=0.1,activation=0.1,embedding=0.1,front_scale=6))
     #[cfg_attr(feature = "clap", arg(long, value_name = "NAME", help_heading = "Network"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parametrisation: Option<String>,

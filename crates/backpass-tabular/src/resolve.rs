@@ -128,6 +128,10 @@ impl FitOptions {
         if given.bag.is_none() && given.validation.is_some() {
             resolved.bag = None;
         }
+        // The networks of a bag validate on its folds.
+        if resolved.bag.unwrap_or(1) > 1 && given.validation.is_none() && given.formula.is_none() {
+            resolved.validation = None;
+        }
         // The loss may say its smoothing itself.
         if given.label_smoothing.is_none() && given.loss.as_ref().is_some_and(|loss| loss.contains("smoothing")) {
             resolved.label_smoothing = None;

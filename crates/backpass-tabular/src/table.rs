@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::error::{Place, Result, TableError};
-use crate::text_cells::{Selection, TextCells, Values};
+use crate::text_cells::{CHUNK_ROWS, Cell, Selection, TextCells, Values};
 
 /// A table as it was read: nothing is typed or converted yet.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,16 @@ impl Cells {
         }
     }
 
+    /// A cell as it is kept; missing numbers and rows beyond the end are empty texts.
+    fn cell(&self, row: usize) -> Cell<'_> {
+        let number = |value: Option<f64>| value.filter(|v| !v.is_nan()).map_or(Cell::Text(""), Cell::Number);
+        match self {
+            Cells::Text(cells) => cells.cell(row),
+            Cells::Number(cells) => number(cells.get(row)),
+            Cells::Byte(cells) => number(cells.get(row).map(f64::from)),
+        }
+    }
+
     /// The cells of the given rows, in that order.
     fn select(&self, selection: &mut Selection<'_>) -> Cells {
         match self {
@@ -134,6 +145,34 @@ impl Table {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |column| column.cells.len())
+    }
+
+    /// SHA-256 of the names of the columns and of all cells in hexadecimal, whatever the file is called and however it
+    /// writes its numbers.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Digest::new();
+        let mut bytes = Vec::new();
+        for column in &self.columns {
+            digest.part(column.name.as_bytes());
+            for start in (0..self.rows()).step_by(CHUNK_ROWS) {
+                bytes.clear();
+                for row in start..self.rows().min(start + CHUNK_ROWS) {
+                    match column.cells.cell(row) {
+                        Cell::Number(value) => {
+                            bytes.push(0);
+                            bytes.extend(value.to_le_bytes());
+                        }
+                        Cell::Known(_, text) | Cell::Text(text) => {
+                            bytes.push(1);
+                            bytes.extend((text.len() as u64).to_le_bytes());
+                            bytes.extend(text.as_bytes());
+                        }
+                    }
+                }
+                digest.part(&bytes);
+            }
+        }
+        digest.finish()
     }
 
     /// The names of the columns in order.

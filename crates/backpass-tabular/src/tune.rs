@@ -24,7 +24,7 @@ use crate::options::FitOptions;
 use crate::table::Table;
 use crate::task::{Target, Task};
 use crate::workers::in_parallel;
-use journal::{Header, Journal, fingerprint};
+use journal::{Header, Journal};
 
 /// How to search.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ pub fn tune(
     let header = Header {
         schema: Header::SCHEMA.to_string(),
         version: env!("CARGO_PKG_VERSION").to_string(),
-        data: fingerprint(table),
+        data: table.fingerprint(),
         options: given.clone(),
         space: space.table().clone(),
         rungs: rungs.clone(),

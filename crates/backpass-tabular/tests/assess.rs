@@ -3,7 +3,7 @@
 mod common;
 
 use backpass_tabular::{
-    Along, AssessOptions, Assessment, Cells, Column, Details, FitOptions, Fitted, Table, compare, fit,
+    Along, AssessOptions, Assessment, Cells, Column, Details, FitOptions, Fitted, Model, Table, compare, fit,
 };
 
 const OPTIONS: AssessOptions = AssessOptions { threads: 2, seed: 7, by_strangers: true };
@@ -67,16 +67,16 @@ fn the_rows_held_out_are_those_of_training() {
 fn only_its_own_table_holds_rows_out() {
     let table = two_classes(300);
     let fitted = trained(&table, FitOptions::default());
-    assert!(fitted.model.was_trained_on(&table).unwrap());
-    let renamed = Table { name: "elsewhere/known.csv".into(), ..table.clone() };
-    assert!(fitted.model.was_trained_on(&renamed).unwrap(), "the folder may be another one");
-    let other = Table { name: "other.csv".into(), ..table.clone() };
-    for unknown in [other, table.head(299)] {
-        assert!(!fitted.model.was_trained_on(&unknown).unwrap());
+    assert!(fitted.model.was_trained_on(&table));
+    let renamed = Table { name: "elsewhere/other.csv".into(), ..table.clone() };
+    assert!(fitted.model.was_trained_on(&renamed), "the file may be called anything");
+    let backwards: Vec<u32> = (0..300).rev().collect();
+    for unknown in [table.select_rows(&backwards), table.head(299)] {
+        assert!(!fitted.model.was_trained_on(&unknown));
         assert_eq!(fitted.model.held_out(&unknown).unwrap(), None);
     }
     let none = trained(&table, FitOptions { validation: Some("none".into()), ..FitOptions::default() });
-    assert!(none.model.was_trained_on(&table).unwrap());
+    assert!(none.model.was_trained_on(&table));
     assert_eq!(none.model.held_out(&table).unwrap(), None);
 }
 
@@ -224,4 +224,34 @@ fn models_are_compared_on_the_same_resamples() {
     let other = ("other".to_string(), trained(&two_classes(300), FitOptions::default()).model);
     let error = compare(&[models[0].clone(), other], &table, &rows, &OPTIONS).unwrap_err().to_string();
     assert!(error.contains("linear and other cannot be compared: their tasks are regression and binary"), "{error}");
+}
+
+#[test]
+fn there_is_no_verdict_where_only_some_models_know_the_rows() {
+    let table = a_number(300);
+    let all_rows: Vec<u32> = (0..300).collect();
+    let weak = FitOptions { hidden: Some("none".into()), epochs: Some(1), ..FitOptions::default() };
+    let bag = ("bag".to_string(), trained(&table, FitOptions { bag: Some(3), ..weak.clone() }).model);
+    let none = FitOptions { validation: Some("none".into()), ..FitOptions::default() };
+    let all = ("all".to_string(), trained(&table, none).model);
+    let other = ("other".to_string(), trained(&a_number(200), weak).model);
+    let decided = |models: &[&(String, Model)], rows: &[u32], options: &AssessOptions| {
+        let models: Vec<_> = models.iter().map(|model| (*model).clone()).collect();
+        let found = compare(&models, &table, rows, options).unwrap();
+        let any = found.differences.iter().any(|difference| difference.better.is_some());
+        assert_ne!(any, found.undecided.is_some(), "{found:?}");
+        (found.undecided.unwrap_or_default(), found.models.iter().map(|model| model.learnt).collect::<Vec<_>>())
+    };
+    let (why, learnt) = decided(&[&bag, &all], &all_rows, &OPTIONS);
+    assert_eq!((why.as_str(), learnt), ("No verdict: learnt from these rows: all; not: bag.", vec![false, true]));
+    // Judged as a whole, the bag has learnt from them too.
+    let whole = AssessOptions { by_strangers: false, ..OPTIONS };
+    assert_eq!(decided(&[&bag, &all], &all_rows, &whole), (String::new(), vec![true, true]));
+    assert_eq!(decided(&[&bag, &other, &all], &all_rows, &OPTIONS).1, [false, false, true]);
+    // Rows that are new to all must be enough.
+    let new = [&other, &bag].map(|model| (model.0.clone(), model.1.clone()));
+    let new: Vec<&(String, Model)> = new.iter().collect();
+    assert_eq!(decided(&new, &all_rows, &OPTIONS).0, "");
+    let (why, _) = decided(&new, &all_rows[..3], &OPTIONS);
+    assert_eq!(why, "No verdict: 3 rows are too few to tell models apart; at least 20 are needed.");
 }

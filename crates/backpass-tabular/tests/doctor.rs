@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use backpass_kernels::philox::Stream;
-use backpass_tabular::doctor::{Fault, Finding, Severity, examine_model, examine_run, examine_table, prove};
-use backpass_tabular::{DataSet, FitOptions, Fitted, Model, ReadOptions, Table, fit, read};
+use backpass_tabular::doctor::{Fault, Finding, Proof, Severity, examine_model, examine_run, examine_table, prove};
+use backpass_tabular::{Cells, Column, DataSet, FitOptions, Fitted, Model, ReadOptions, Table, fit, read};
 use common::{csv, shared_table};
 
 /// A table of so many rows; a row is made from random numbers and its number.
@@ -143,6 +144,76 @@ fn columns_that_name_rows_or_say_nothing() {
 
     let constant = clouds("unit", 200, |_, _, _| "kg".into());
     assert_eq!(table_has(&constant, &plain, Fault::ConstantColumn).place, "unit");
+}
+
+/// Different whole numbers at random, as text.
+fn given_out(seed: u64) -> impl FnMut() -> String {
+    let (mut random, mut known) = (Stream::new(seed, 9), HashSet::new());
+    move || loop {
+        let number = 100_000 + random.below(900_000);
+        if known.insert(number) {
+            return number.to_string();
+        }
+    }
+}
+
+/// A table with a further column of such numbers.
+fn with_uid(mut table: Table, seed: u64) -> Table {
+    let mut next = given_out(seed);
+    let cells = Cells::Text((0..table.rows()).map(|_| next()).collect());
+    table.columns.push(Column { name: "uid".into(), cells });
+    table
+}
+
+#[test]
+fn numbers_that_are_given_out_at_random() {
+    let is_found = |table: &Table, target: &str| {
+        let findings = examine_table(table, &options(target, "")).unwrap();
+        let found = |finding: &&Finding| finding.fault == Fault::IdColumn && finding.severity == Severity::Warning;
+        findings.iter().filter(found).map(|finding| finding.place.clone()).collect::<Vec<_>>() == ["uid"]
+    };
+    for target in ["species", "body_mass_g"] {
+        let found = (0..20).filter(|seed| is_found(&with_uid(data("penguins"), *seed), target)).count();
+        assert!(found >= 18, "{target}: {found} of 20");
+    }
+    let found = table_has(&with_uid(data("penguins"), 1), &options("species", ""), Fault::IdColumn);
+    assert!(found.evidence.contains("344 different whole numbers"), "{found:?}");
+
+    // Different whole numbers that measure: of no relation but skewed or in regular steps; or of some relation.
+    let mut uid = given_out(1);
+    let silent = [
+        clouds("price", 300, |_, _, random| format!("{:.0}", 1e9 * random.normal().exp())),
+        clouds("area", 300, |_, _, random| format!("{:.0}", 1e8 * (20.0 + random.normal()))),
+        clouds("time", 300, |at, _, _| format!("{}", 1_600_000_000 + 86_400 * at)),
+        clouds("trend", 300, |_, is_b, _| match uid().parse::<u64>().unwrap() {
+            number if is_b && number % 3 == 0 => format!("{}", number / 2 + 500_000),
+            number => number.to_string(),
+        }),
+    ];
+    for table in silent {
+        assert_eq!(
+            names(&examine_table(&table, &options("class", "")).unwrap()),
+            [""; 0],
+            "{:?}",
+            table.columns[2].name
+        );
+    }
+    let wave = table("x1,height,y", 300, |_, random| {
+        let (x1, height) = (random.normal(), random.below(10_000_000));
+        format!("{x1:.4},{height},{:.4}", x1 + (height as f64 / 1e6).sin() + 0.3 * random.normal())
+    });
+    assert_eq!(names(&examine_table(&wave, &options("y", "")).unwrap()), [""; 0]);
+}
+
+#[test]
+fn a_number_that_names_the_row_hides_no_copies() {
+    let penguins = data("penguins");
+    let copies: Vec<u32> = (0..344).chain((0..200).map(|row| row * 7 % 344)).collect();
+    let found = examine_table(&with_uid(penguins.select_rows(&copies), 3), &options("species", "")).unwrap();
+    let (twice, id) = (named(&found, Fault::DuplicateRows), named(&found, Fault::IdColumn));
+    assert!(twice.numbers["share"] > 0.3 && id.place == "uid", "{found:?}");
+    let once = examine_table(&with_uid(penguins, 3), &options("species", "")).unwrap();
+    assert_eq!(names(&once), ["id_column"]);
 }
 
 #[test]
@@ -288,6 +359,56 @@ fn runs_that_end_too_early_or_too_late() {
         format!("{:.3},{:.3},{:.3}", random.normal(), random.normal(), random.normal())
     });
     run_has(&nothing, &options("y", "hidden=16 epochs=20"), Fault::LearntNothing);
+}
+
+/// Numbers of which a further one does not depend.
+fn noise(seed: u64) -> Table {
+    let mut noise = Stream::new(seed, 5);
+    table("x1,x2,x3,x4,y", 300, |_, _| {
+        let cells: Vec<String> = (0..5).map(|_| format!("{:.4}", noise.normal())).collect();
+        cells.join(",")
+    })
+}
+
+#[test]
+fn the_best_of_many_epochs_is_no_evidence() {
+    let is_found = |(seed, how)| {
+        let (table, options) = (noise(seed), options("y", how));
+        let found = examine_run(&table, &fit(&table, &options).unwrap()).unwrap();
+        found.iter().any(|finding| finding.fault == Fault::LearntNothing)
+    };
+    let runs: Vec<(u64, &str)> = (0..10).flat_map(|seed| [(seed, "epochs=60"), (seed, "preset=lecture")]).collect();
+    let found = runs.iter().filter(|run| is_found(**run)).count();
+    assert!(found >= runs.len() - 2, "{found} of {}", runs.len());
+}
+
+#[test]
+fn a_weak_relation_is_one() {
+    let weak = table("x1,x2,y", 600, |_, random| {
+        let (x1, x2) = (random.normal(), random.normal());
+        format!("{x1:.4},{x2:.4},{:.4}", 0.7 * x1 + random.normal())
+    });
+    healthy(&weak, &options("y", "epochs=40"));
+    for (name, target) in [("titanic.csv", "Survived"), ("wine_quality_red.csv", "quality"), ("titanic.csv", "Age")] {
+        let Some(table) = shared_table(name) else { continue };
+        let found = examine_run(&table, &fit(&table, &options(target, "")).unwrap()).unwrap();
+        assert!(found.iter().all(|finding| finding.fault != Fault::LearntNothing), "{name}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_cure_that_does_not_help_makes_the_finding_less_serious() {
+    let table = clouds("x3", 200, |_, _, random| format!("{:.3}", random.normal()));
+    let (found, _) = run_has(&table, &options("class", "init=zeros hidden=16 epochs=2"), Fault::IdenticalUnits);
+    let proof = |after| Proof { epochs: 2, measure: "validation loss", before: Some(0.592), after: Some(after) };
+    assert_eq!(found.clone().tried(&proof(0.5)), found);
+    let doubtful = found.clone().tried(&proof(0.597));
+    assert_eq!((found.severity, doubtful.severity), (Severity::Serious, Severity::Warning));
+    assert!(doubtful.advice.ends_with("; but --init he does not help here"), "{}", doubtful.advice);
+    assert_eq!(doubtful.clone().tried(&proof(0.597)).severity, Severity::Warning, "it has not been seen to");
+    // What is given away is given away, and without it the loss is higher.
+    let leak = Finding { fault: Fault::Leak, ..found.clone() };
+    assert_eq!(leak.clone().tried(&proof(0.9)), leak);
 }
 
 /// Nothing is said of a table, nor of a run on it, nor of its model when it comes from a file.

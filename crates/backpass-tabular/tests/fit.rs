@@ -150,7 +150,7 @@ fn nonsense_is_refused_in_words() {
     let more: [(Set, &str); 4] = [
         (
             |o| o.class_weight = Some("Adele=2".into()),
-            "--class-weight: `Adele=2` is not balanced, or a weight for each class",
+            "--class-weight: there is no class `Adele`\nhelp: the classes are Adelie, Chinstrap, Gentoo",
         ),
         (|o| o.weight = Some("wight".into()), "there is no column \"wight\""),
         (

@@ -1,5 +1,9 @@
 //! The parts of the preset `best`, and bags of networks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backpass::train::Epoch;
 use backpass_tabular::{FitOptions, Fitted, ReadOptions, Table, Watcher, prepare, read};
 
 fn penguins() -> Table {
@@ -53,6 +57,43 @@ fn a_bag_averages_its_members_and_does_not_depend_on_threads() {
     let predictions = one.model.predict(&table, 2).unwrap();
     let sums = predictions.values.chunks_exact(3).map(|p| p.iter().sum::<f64>());
     assert!(sums.fold(0.0, |worst: f64, sum| worst.max((sum - 1.0).abs())) < 1e-6);
+}
+
+/// A bag of three that is asked to stop in an epoch, counted over all networks.
+fn stopped_in(table: &Table, epoch: usize) -> Fitted {
+    const EPOCHS: usize = 2000;
+    let flag = Arc::new(AtomicBool::new(epoch == 0));
+    let given = FitOptions { bag: Some(3), hidden: Some("4".into()), ..options("species", "fast", EPOCHS) };
+    let prepared = prepare(table, &FitOptions { patience: Some(0), batch_size: Some("full".into()), ..given }).unwrap();
+    let mut observe = |e: &Epoch| flag.store(e.epoch >= epoch, Ordering::Relaxed);
+    let interrupt = Some(Arc::clone(&flag));
+    prepared.train(Watcher { threads: 1, interrupt, profile: false, observe: &mut observe }).unwrap()
+}
+
+#[test]
+fn a_bag_that_is_stopped_keeps_the_networks_that_are_done() {
+    let table = penguins();
+    let fitted = stopped_in(&table, 2001);
+    assert_eq!(fitted.report.stop.name(), "interrupted");
+    let kept: Vec<usize> = fitted.model.manifest.bag.iter().map(|kept| kept.fold).collect();
+    assert_eq!(kept, [0]);
+    assert_eq!(fitted.model.networks(), 1);
+    assert!(fitted.decisions.contains(&"training was stopped: 1 of 3 networks are kept".to_string()));
+    assert!(fitted.validation_metrics.unwrap().get("accuracy").unwrap() > 0.9);
+    // It has learnt from the rows of the other folds.
+    let rows = fitted.model.held_out(&table).unwrap().unwrap();
+    assert!((113..=116).contains(&rows.len()), "{}", rows.len());
+    // If none is done, the one that has begun is all there is.
+    let fitted = stopped_in(&table, 0);
+    assert_eq!((fitted.model.networks(), fitted.model.manifest.bag[0].fold), (1, 0));
+}
+
+#[test]
+fn the_time_of_a_bag_is_that_of_all_its_networks() {
+    let given = FitOptions { bag: Some(3), hidden: Some("4".into()), ..options("species", "fast", 1_000_000) };
+    let fitted = train(&penguins(), &FitOptions { patience: Some(0), time_budget: Some(0.2), ..given }, 1);
+    assert_eq!(fitted.report.stop.to_string(), "the time budget of 0.2 s is used up");
+    assert_eq!(fitted.model.networks(), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub mod units;
 use std::collections::BTreeMap;
 
 pub use embedding::{Embedding, Lookup, Periodic, Piecewise};
-pub use mlp::{Dense, Mlp, Pace, Parametrisation};
+pub use mlp::{Dense, Mlp, Pace, Parametrisation, Rates};
 
 use crate::array::Array;
 use crate::builder::{BuildErrors, Expr};

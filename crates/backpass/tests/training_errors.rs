@@ -254,7 +254,10 @@ fn choices_that_cannot_be_read() {
     {
         assert_eq!(message(text), format!("cannot read the optimiser `{text}`\n{help}"));
     }
-    assert_eq!(message("adam(beta3=1)"), "optimiser `adam`: there is no attribute `beta3` here");
+    assert_eq!(
+        message("adam(beta3=1)"),
+        "optimiser `adam`: there is no attribute `beta3` here, only beta1, beta2, eps"
+    );
     assert_eq!(
         Activation::parse("relu(").unwrap_err().to_string(),
         format!("cannot read the activation `relu(`\n{help}")
@@ -264,7 +267,7 @@ fn choices_that_cannot_be_read() {
         format!("cannot read the initialisation `he(x=)`\n{help}")
     );
     let missing = Loss::parse("quantile(levle=0.5)").unwrap_err().to_string();
-    assert_eq!(missing, "loss `quantile`: there is no attribute `levle` here");
+    assert_eq!(missing, "loss `quantile`: there is no attribute `levle` here, only level");
     let schedule = Schedule::parse("cosin").unwrap_err().to_string();
     assert_eq!(schedule, "there is no schedule `cosin`\nhelp: did you mean `cosine`?");
     // Spaces, empty lists and dashes are fine.

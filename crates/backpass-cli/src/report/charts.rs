@@ -16,11 +16,9 @@ const FEW: usize = 13;
 
 /// Losses by epoch, and the metric that was followed.
 pub fn training(model: &Model) -> Vec<Chart> {
-    let (history, kept) = (&model.history, model.manifest.best_epoch);
+    let (history, kept) = (&model.history, model.kept_epochs());
     let parts = model.only_in_training();
-    // Of several networks each kept an epoch of its own.
-    let kept = (kept > 0 && model.manifest.options.bag.unwrap_or(1) < 2).then_some(kept);
-    let mut losses = learning_curves(&[Training { name: "", history, kept, only_in_training: &parts }]);
+    let mut losses = learning_curves(&[Training { name: "", history, kept: &kept, only_in_training: &parts }]);
     losses.title = "Loss by epoch".to_string();
     let metrics = history.first().map_or(&[][..], |epoch| &epoch.metrics);
     let followed = metrics.iter().enumerate().map(|(at, (name, _))| {

@@ -23,7 +23,7 @@ impl Rows {
         let mut numbers: Vec<u32> = (0..table.rows() as u32).collect();
         let (mut held_out, mut learnt) = (false, false);
         for model in models {
-            if !model.was_trained_on(table)? {
+            if !model.was_trained_on(table) {
                 continue;
             }
             match model.held_out(table)? {

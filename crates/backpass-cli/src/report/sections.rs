@@ -11,7 +11,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::page::{bar, charts, percent, set, table};
 use super::{Report, charts, doctor};
-use crate::anatomy::{columns, layers};
+use crate::anatomy::{columns, layers, rows};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::member::{Chosen, Member};
@@ -38,10 +38,11 @@ pub fn all(
     findings: Option<&[Finding]>,
 ) -> Result<Vec<Section>, Failure> {
     let Report { model, .. } = *report;
+    let wrong = any_is_wrong(model, assessment);
     let mut sections = vec![
         ("quality", "How good it is", quality(report, assessment)?),
         ("columns", "What it looks at", looks_at(model, assessment)?),
-        ("worst", "Where it is most wrong", worst(model, assessment)),
+        ("worst", if wrong { "Where it is most wrong" } else { "Where it is least sure" }, worst(model, assessment)),
         ("training", "Training", training(report)?),
         ("layers", "In the layers", in_layers(model)?),
         ("doctor", "What may be wrong", doctor::section(findings)),
@@ -88,7 +89,7 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
     let model = report.model;
     let bound = |bound: Option<f64>| bound.map_or("not defined".to_string(), set);
     let of = |judged: &Judged| {
-        let meaning = metric_named(judged.name).map_or("", |metric| metric.summary);
+        let meaning = meaning(judged.name, model.target.task.classes().len());
         let (low, high) = (judged.interval.map(|i| i.low), judged.interval.map(|i| i.high));
         [judged.title(), set(judged.value), bound(low), bound(high), meaning.to_string()]
     };
@@ -105,7 +106,7 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
     };
     Ok(html! {
         div.wide {
-            table {
+            table.metrics {
                 thead {
                     tr {
                         th { "metric" } th.number { "value" } th.number { "from" } th.number { "to" } th { "what it is" }
@@ -132,6 +133,17 @@ fn quality(report: &Report<'_>, assessment: &Assessment) -> Result<Markup, Failu
         @if !notes.is_empty() { ul { @for note in &notes { li { (note) } } } }
         (details)
     })
+}
+
+/// What a metric says, for so many classes.
+fn meaning(name: &str, classes: usize) -> &'static str {
+    match (name, classes) {
+        ("f1", 2) => "harmonic mean of precision and recall of the second class",
+        ("f1", _) => "harmonic mean of precision and recall of a class; mean over the classes",
+        ("roc_auc", 2) => "chance that a row of the second class gets more than one of the first",
+        ("roc_auc", _) => "chance that a row of a class gets more than one of the others; mean over the classes",
+        _ => metric_named(name).map_or("", |metric| metric.summary),
+    }
 }
 
 fn of_classes(found: &Classes, target: &Target) -> Result<Markup, Failure> {
@@ -308,6 +320,11 @@ fn of_levels(model: &Model, dependence: &Dependence) -> Option<Markup> {
     })
 }
 
+/// Whether any of the rows that the model is worst at is wrong, and not merely less sure than the others.
+fn any_is_wrong(model: &Model, assessment: &Assessment) -> bool {
+    model.target.task.classes().is_empty() || assessment.worst.iter().any(|row| row.predicted != row.actual)
+}
+
 fn worst(model: &Model, assessment: &Assessment) -> Markup {
     let is_number = model.target.task.classes().is_empty();
     let wrong = match model.target.columns.len() {
@@ -320,25 +337,35 @@ fn worst(model: &Model, assessment: &Assessment) -> Markup {
     let rows = assessment.worst.iter().map(|row| {
         let predicted =
             if is_number { row.predicted.parse().map_or(row.predicted.clone(), set) } else { row.predicted.clone() };
-        let start = [row.place.clone(), row.actual.clone(), predicted, set(row.wrong)];
+        // The number of a line stays beside its word.
+        let start = [row.place.replace(' ', "\u{a0}"), row.actual.clone(), predicted, set(row.wrong)];
         start.into_iter().chain(row.cells.clone()).collect()
     });
     html! {
-        p.quiet { "Look at these rows first: mistakes in the data gather here. Shown are the most important columns." }
+        p.quiet {
+            @if any_is_wrong(model, assessment) {
+                "Look at these rows first: mistakes in the data gather here."
+            } @else {
+                "No row is put into a wrong class; of these the model is least sure."
+            }
+            " Shown are the most important columns."
+        }
         (table(&heads, heads.len(), rows))
     }
 }
 
 fn training(report: &Report<'_>) -> Result<Markup, Failure> {
     let manifest = &report.model.manifest;
-    let bag = manifest.options.bag.unwrap_or(1);
+    let bag = report.model.networks();
+    let kept: Vec<String> = report.model.kept_epochs().iter().map(usize::to_string).collect();
+    let kept = kept.join(", ");
     let stages: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.stages()).collect();
     let networks: Vec<(&str, f64)> = report.stages.iter().flat_map(|profile| profile.networks()).collect();
     Ok(html! {
         p {
             "Stopped: " (manifest.stop) ". "
             @if bag > 1 {
-                "The curves are the means of " (bag) " networks; each kept its own best epoch."
+                "The curves are the means of " (bag) " networks, which kept their epochs " (kept) "."
             } @else {
                 "Kept: epoch " (manifest.best_epoch) " of " (report.model.history.len()) "."
             }
@@ -369,7 +396,7 @@ fn in_layers(model: &Model) -> Result<Markup, Failure> {
     let idle = last.layers.iter().filter_map(|layer| Some((&layer.name, layer.idle.filter(|share| *share > 0.0)?)));
     let idle: Vec<String> = idle.map(|(name, share)| format!("{} of {name}", percent(share))).collect();
     let has_units = last.layers.iter().any(|layer| layer.idle.is_some());
-    let bag = model.manifest.options.bag.unwrap_or(1);
+    let bag = model.networks();
     Ok(html! {
         p.quiet {
             "Root mean squares on a few training rows, the same each time, without dropout; gradients are those of the "
@@ -402,7 +429,14 @@ fn data(model: &Model) -> Markup {
         start.into_iter().chain(numbers).collect()
     });
     let heads = ["column", "kind", "because", "becomes", "missing", "distinct", "inputs"];
+    let (learnt, validated) = model.manifest.rows;
     html! {
+        @if validated > 0 {
+            p.quiet {
+                "The missing cells of the columns it looks at are counted in the " (learnt) " rows trained on; kinds, and "
+                "the reasons for them, come from the whole table."
+            }
+        }
         ul { @for decision in &model.manifest.decisions { li { (decision) } } }
         details open[all.len() <= MOST_BARS] {
             summary { "Columns" }
@@ -414,7 +448,6 @@ fn data(model: &Model) -> Markup {
 
 fn network(model: &Model) -> Result<Markup, Failure> {
     let member = Chosen::default().of(model)?;
-    let view = View { title: String::new(), ..view(model, member)? };
     let (found, equations) = layers(model, member);
     let rows = found.iter().map(|layer| {
         let shape = format!("{} → {}", layer.inputs, layer.outputs);
@@ -425,13 +458,17 @@ fn network(model: &Model) -> Result<Markup, Failure> {
         vec![c.name.clone(), number::typeset(&significant(c.value, 10)), error]
     });
     // The page chooses between light and dark, not the picture in it.
-    let picture = svg(&view, &SvgOptions { theme: Theme::Light, ..SvgOptions::default() });
+    let picture = svg(&view(model, member), &SvgOptions { theme: Theme::Light, ..SvgOptions::default() });
     Ok(html! {
-        p { (model.network.parameter_count()) " parameters." }
-        @if let Some(member) = member {
-            p { "Shown is " (member.words()) "." }
+        p {
+            (model.network.parameter_count()) " parameters"
+            @if let Some(member) = member { " in " (member.count) " networks" }
+            "."
         }
-        figure.network tabindex="0" aria-label="Picture of the network" { (PreEscaped(picture)) }
+        figure {
+            div.network tabindex="0" role="group" aria-label="Picture of the network" { (PreEscaped(picture)) }
+            @if let Some(member) = member { figcaption { (member.words()) "." } }
+        }
         @if model.manifest.coefficients.is_empty() {
             (table(&["layer", "activation", "shape", "parameters"], 2, rows))
         } @else {
@@ -444,19 +481,22 @@ fn network(model: &Model) -> Result<Markup, Failure> {
     })
 }
 
-/// Neuron by neuron where the network is made of plain layers, else layer by layer, else as a whole.
-fn view(model: &Model, member: Option<Member>) -> Result<View, Failure> {
+/// Neuron by neuron where the network is made of plain layers, else layer by layer, else as a whole; of several networks
+/// one alone.
+fn view(model: &Model, member: Option<Member>) -> View {
     let (inputs, outputs) = (model.input_names(), model.output_names());
     let within = member.map_or(String::new(), Member::scope);
     let options =
         NeuronOptions { units: UNITS, inputs: &inputs, outputs: &outputs, within: &within, ..NeuronOptions::default() };
     if let Ok(view) = neurons(Source::Graph(&model.network.graph, Some(&model.network.weights)), &options) {
-        return Ok(view);
+        return View { title: String::new(), ..view };
     }
-    let graph = model.graph(None)?;
-    let others: Vec<String> = member.into_iter().flat_map(Member::others).collect();
-    let by_layer = structure(&graph, &Folding { fold: &others, ..Folding::at(Level::Layer) });
-    Ok(if by_layer.nodes.len() > MOST_NODES { structure(&graph, &Folding::at(Level::Network)) } else { by_layer })
+    let alone = member.and_then(|member| model.network.member(member.number - 1));
+    let graph = alone.as_ref().map_or(&model.network.graph, |network| &network.graph);
+    // Arrays of their own between the layers would make the picture twice as wide as a page.
+    let layers: Vec<String> = graph.scopes().iter().skip(1).map(|scope| scope.name.clone()).collect();
+    let by_layer = structure(graph, &Folding { fold: &layers, ..Folding::at(Level::Operator) });
+    if by_layer.nodes.len() > MOST_NODES { structure(graph, &Folding::at(Level::Network)) } else { by_layer }
 }
 
 fn again(model: &Model) -> Result<Markup, Failure> {
@@ -465,8 +505,7 @@ fn again(model: &Model) -> Result<Markup, Failure> {
     let facts = [
         ("program", format!("backpass {}", manifest.version)),
         ("data", manifest.data.clone()),
-        ("rows trained on", manifest.rows.0.to_string()),
-        ("rows validated on", manifest.rows.1.to_string()),
+        ("training", rows(manifest)),
         ("SHA-256 of the model", model.hash()),
     ];
     Ok(html! {

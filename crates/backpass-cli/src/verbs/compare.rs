@@ -39,7 +39,7 @@ struct Document<'a> {
     task: &'static str,
     target: String,
     judged_by: &'a str,
-    caution: Option<&'static str>,
+    caution: Option<&'a str>,
     #[serde(flatten)]
     comparison: &'a Comparison,
 }
@@ -56,14 +56,17 @@ impl Compare {
         let first = &models[0].1;
         let options = options(first, self.judging.threads.count(), rows.unseen);
         let comparison = compare(&models, &table, &rows.numbers, &options).map_err(Failure::of_table)?;
+        // That the models have learnt from the rows is said of all of them or, in why there is no verdict, by name.
+        let all_alike = comparison.models.windows(2).all(|pair| pair[0].learnt == pair[1].learnt);
+        let caution = rows.caution.filter(|_| all_alike);
         if self.judging.json {
             let (task, target) = (first.target.task.name(), first.target.name());
-            let (judged_by, caution) = (rows.are.as_str(), rows.caution);
+            let judged_by = rows.are.as_str();
             let schema = "backpass.compare/1";
             return output::json(&Document { schema, task, target, judged_by, caution, comparison: &comparison });
         }
         talk.say(format!("{} {}", comparison.rows, rows.are));
-        rows.caution.into_iter().for_each(|caution| talk.note(caution));
+        caution.into_iter().chain(comparison.undecided.as_deref()).for_each(|note| talk.note(note));
         output::print(text(&comparison))
     }
 }
@@ -90,18 +93,19 @@ fn text(comparison: &Comparison) -> String {
     for differing in differences.chunk_by(|a, b| a.model == b.model) {
         text += &format!("\n{} less {base}, with 95 % intervals from {resamples} resamples\n", differing[0].model);
         let mut table = vec![row("", ["difference", "from", "to", ""])];
-        table.extend(differing.iter().map(difference));
+        table.extend(differing.iter().map(|differing| difference(differing, comparison.undecided.is_some())));
         text += &output::columns(&table, 1);
     }
     text
 }
 
-fn difference(of: &Difference) -> Vec<String> {
+fn difference(of: &Difference, undecided: bool) -> Vec<String> {
     let bound =
         |bound: fn(&Interval) -> f64| of.interval.as_ref().map_or("not defined".to_string(), |i| number(bound(i)));
     let verdict = match of.better {
         Some(true) => "better",
         Some(false) => "worse",
+        None if undecided => "no verdict",
         None => "not clear",
     };
     row(

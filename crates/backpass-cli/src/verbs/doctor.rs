@@ -107,7 +107,7 @@ impl Doctor {
         }
         talk.say(format!("{}: {} rows; training once to look at the run", table.name, table.rows()));
         let prepared = prepare(&table, &options)?;
-        let mut progress = Progress::new(*talk, &prepared.resolved);
+        let mut progress = Progress::new(*talk, &prepared.resolved, prepared.rows());
         let mut observe = |epoch: &Epoch| progress.epoch(epoch);
         let fitted = prepared.train(Watcher { threads, interrupt: None, profile: false, observe: &mut observe });
         progress.finish();
@@ -132,7 +132,7 @@ impl Doctor {
             trained_on.file_name().map_or("DATA".into(), |name| name.to_string_lossy())
         );
         let table = given.reading.table(path).map_err(|error| Failure::from(error).with_help(&help))?;
-        if !model.was_trained_on(&table).map_err(Failure::of_table)? {
+        if !model.was_trained_on(&table) {
             let message = format!("{}: the model was trained on another table, {}", table.name, model.manifest.data);
             return Err(Failure::new(Exit::Data, format!("{message}\n{help}")));
         }
@@ -160,8 +160,11 @@ impl Doctor {
                     Some(proof) => proof,
                     None => {
                         talk.say(format!("training again with {}", change.text));
-                        let mut progress =
-                            Progress::new(*talk, &change.options.clone().or(model.manifest.options.clone()));
+                        let mut progress = Progress::new(
+                            *talk,
+                            &change.options.clone().or(model.manifest.options.clone()),
+                            model.manifest.rows.0,
+                        );
                         let proof = prove(table, model, change, threads, &mut |epoch| progress.epoch(epoch));
                         progress.finish();
                         let proof = proof?;
@@ -170,8 +173,13 @@ impl Doctor {
                     }
                 }),
             };
+            let finding = match &proof {
+                Some(proof) => finding.tried(proof),
+                None => finding,
+            };
             diagnoses.push(Diagnosis { finding, proof });
         }
+        diagnoses.sort_by_key(|diagnosis| std::cmp::Reverse(diagnosis.finding.severity));
         Ok(diagnoses)
     }
 }

@@ -183,13 +183,10 @@ impl Draw {
             let names: Vec<String> =
                 models.iter().map(|(path, _)| if models.len() == 1 { String::new() } else { name(path) }).collect();
             let parts: Vec<_> = models.iter().map(|(_, model)| model.only_in_training()).collect();
-            let trainings =
-                names.iter().zip(&models).zip(&parts).map(|((name, (_, model)), only_in_training)| Training {
-                    name,
-                    history: &model.history,
-                    kept: (models.len() == 1).then_some(model.manifest.best_epoch),
-                    only_in_training,
-                });
+            let kept = if let [(_, model)] = &models[..] { model.kept_epochs() } else { Vec::new() };
+            let trainings = names.iter().zip(&models).zip(&parts).map(|((name, (_, model)), only_in_training)| {
+                Training { name, history: &model.history, kept: &kept, only_in_training }
+            });
             let trainings: Vec<Training<'_>> = trainings.collect();
             return self.chart(&learning_curves(&trainings));
         }

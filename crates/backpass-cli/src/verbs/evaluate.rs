@@ -61,6 +61,10 @@ impl Evaluate {
         let (metrics, rows, surprises) =
             model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
         let mut notes = surprises.notes();
+        if model.was_trained_on(&table) {
+            let other = "`backpass report` judges by rows that it has not learnt from, where there are any";
+            notes.push(format!("the model was trained on this very table; {other}"));
+        }
         if rows < table.rows() {
             notes.push(format!("rows without a target that are left out: {}", table.rows() - rows));
         }

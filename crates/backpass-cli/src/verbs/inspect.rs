@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use backpass_tabular::{Coefficient, LinearMap, Manifest, Model};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
-use crate::anatomy::{Column, Equation, Layer, columns, layers, shortened};
+use crate::anatomy::{self, Column, Equation, Layer, columns, layers, shortened};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::member::{Chosen, Member};
@@ -127,6 +128,8 @@ fn linear_map_text(map: &LinearMap) -> String {
     )
 }
 
+/// The shapes of equations up to this wide stand below each other.
+const ALIGNED: usize = 64;
 /// Longer runs of columns that are treated alike are one line for people.
 const MOST_ALIKE: usize = 8;
 
@@ -201,18 +204,24 @@ impl Document<'_> {
     }
 
     fn equations_text(&self) -> String {
-        let of = |e: &Equation| row(&format!("{} = {}", e.name, e.formula), [&e.shape]);
-        output::columns(&self.equations.iter().map(of).collect::<Vec<_>>(), 2)
+        let lines: Vec<String> = self.equations.iter().map(|e| format!("{} = {}", e.name, e.formula)).collect();
+        let width = lines.iter().map(|line| line.width()).filter(|width| *width <= ALIGNED).max().unwrap_or(0);
+        let of = |(line, e): (&String, &Equation)| {
+            let space = " ".repeat(width.saturating_sub(line.width()));
+            format!("{line}{space}  {}\n", e.shape)
+        };
+        lines.iter().zip(&self.equations).map(of).collect()
     }
 
     fn training_text(&self) -> String {
-        let Manifest { version, data, rows, decisions, stop, best_epoch, .. } = self.manifest;
-        let (train, validation) = rows;
-        let mut lines = vec![
-            format!("by backpass {version} on {data}, {train} rows; validated on {validation} rows"),
-            format!("stopped: {stop}"),
-            format!("kept: epoch {best_epoch} of {}", self.history.len()),
-        ];
+        let Manifest { version, data, decisions, stop, best_epoch, bag, .. } = self.manifest;
+        let (rows, epochs) = (anatomy::rows(self.manifest), self.history.len());
+        let each: Vec<String> = bag.iter().map(|kept| kept.best_epoch.to_string()).collect();
+        let kept = match each.join(", ") {
+            each if each.is_empty() => format!("kept: epoch {best_epoch} of {epochs}"),
+            each => format!("kept: epochs {each} of {epochs}; in the mean, epoch {best_epoch}:"),
+        };
+        let mut lines = vec![format!("by backpass {version} on {data}, {rows}"), format!("stopped: {stop}"), kept];
         if let Some(best) = self.history.get(best_epoch.wrapping_sub(1)) {
             lines.push(format!("      {}", best.describe()));
         }

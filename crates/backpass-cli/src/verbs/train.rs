@@ -179,7 +179,7 @@ impl Train {
         if let Err(error) = signals.listen() {
             talk.note(format!("Ctrl-C will not save the model: {error}"));
         }
-        let mut progress = Progress::new(*talk, &prepared.resolved);
+        let mut progress = Progress::new(*talk, &prepared.resolved, prepared.rows());
         let mut events = self.events.then(Events::new);
         profile.train();
         let mut observe = |epoch: &Epoch| {
@@ -241,10 +241,17 @@ impl Train {
         } else {
             output::print(table)?;
         }
-        let epochs = format!("epoch {} of {}, {:.1} s", report.best_epoch, report.history.len(), report.seconds);
+        let (kept, last) = (fitted.model.kept_epochs(), report.history.len());
+        let from = match (kept.iter().min(), kept.iter().max()) {
+            (Some(first), Some(latest)) if kept.len() > 1 => {
+                format!("{} networks, from epochs {first} to {latest} of {last}", kept.len())
+            }
+            _ => format!("from epoch {} of {last}", report.best_epoch),
+        };
+        let from = format!("{from}, {:.1} s", report.seconds);
         talk.say(match &self.output {
-            Some(path) => format!("model: {}, from {epochs}", path.display()),
-            None => format!("model: not kept, from {epochs}"),
+            Some(path) => format!("model: {}, {from}", path.display()),
+            None => format!("model: not kept, {from}"),
         });
         let looked_at = report.history.iter().filter(|epoch| !epoch.layers.is_empty());
         let document = || Document {

@@ -249,7 +249,7 @@ struct Trainer<'a> {
 impl Trainer<'_> {
     fn train(&self, path: &Path, force: bool, signals: &Signals, talk: &Talk) -> Result<(), Failure> {
         let prepared = prepare(self.table, self.options)?;
-        let mut progress = Progress::new(*talk, &prepared.resolved);
+        let mut progress = Progress::new(*talk, &prepared.resolved, prepared.rows());
         let mut observe = |epoch: &Epoch| progress.epoch(epoch);
         let interrupt = Some(Arc::clone(&signals.stop));
         let watcher = Watcher { threads: self.threads, interrupt, profile: false, observe: &mut observe };

@@ -245,7 +245,7 @@ impl Chart {
                 _ => write!(text, " {name}: {} points between {} and {}.", shown.len(), n(low), n(high)),
             };
         }
-        for mark in &self.marks {
+        for mark in self.marks.iter().filter(|mark| !mark.label.is_empty()) {
             let _ = write!(text, " {} at {}.", mark.label, number(mark.x));
         }
         text

@@ -12,8 +12,9 @@ pub struct Training<'a> {
     pub name: &'a str,
     /// Its epochs.
     pub history: &'a [Epoch],
-    /// The epoch whose weights were kept, counted from 1; none where that is not to be marked.
-    pub kept: Option<usize>,
+    /// The epochs whose weights were kept, counted from 1: one, or one for each of several networks; none where that is not
+    /// to be marked.
+    pub kept: &'a [usize],
     /// What the training loss is measured with and the validation loss without, such as dropout.
     pub only_in_training: &'a [&'a str],
 }
@@ -35,9 +36,15 @@ pub fn learning_curves(trainings: &[Training<'_>]) -> Chart {
         if !validation.is_empty() {
             chart.series.push(Series::curve(called("validation"), validation).coloured(number));
         }
-        if let Some(kept) = training.kept {
+        let mut kept = training.kept.to_vec();
+        kept.sort_unstable();
+        kept.dedup();
+        // One label says it of all.
+        if let (Some(first), Some(last)) = (kept.first(), kept.last()) {
             let label = if training.name.is_empty() { "kept".to_string() } else { format!("{} kept", training.name) };
-            chart.marks.push(Mark { x: kept as f64, label: format!("{label}: epoch {kept}") });
+            let epochs = if first == last { format!("epoch {last}") } else { format!("epochs {first} to {last}") };
+            chart.marks.extend(kept.iter().map(|&epoch| Mark { x: epoch as f64, label: String::new() }));
+            chart.marks.last_mut().into_iter().for_each(|mark| mark.label = format!("{label}: {epochs}"));
         }
     }
     let mut parts: Vec<&str> = trainings.iter().flat_map(|training| training.only_in_training).copied().collect();
@@ -79,8 +86,8 @@ mod tests {
     fn every_loss_of_every_model_is_there() {
         let (a, b) = (epochs(&[(3.0, Some(4.0)), (2.0, Some(3.5))]), epochs(&[(5.0, None), (1.0, None)]));
         let chart = learning_curves(&[
-            Training { name: "wide", history: &a, kept: Some(2), only_in_training: &["label smoothing"] },
-            Training { name: "deep", history: &b, kept: None, only_in_training: &["dropout", "label smoothing"] },
+            Training { name: "wide", history: &a, kept: &[2], only_in_training: &["label smoothing"] },
+            Training { name: "deep", history: &b, kept: &[], only_in_training: &["dropout", "label smoothing"] },
         ]);
         assert!(chart.subtitle.contains("with dropout and label smoothing, the"), "{}", chart.subtitle);
         let names: Vec<&str> = chart.series.iter().map(|s| s.name.as_str()).collect();
@@ -94,11 +101,14 @@ mod tests {
     fn losses_over_decades_stand_on_a_logarithmic_axis() {
         let wide = epochs(&[(100.0, None), (1.0, None)]);
         let of = |history: &[Epoch]| {
-            learning_curves(&[Training { name: "", history, kept: Some(1), only_in_training: &["dropout"] }])
+            learning_curves(&[Training { name: "", history, kept: &[1], only_in_training: &["dropout"] }])
         };
         assert_eq!(of(&wide).y.scale, Scale::Log);
         assert_eq!(of(&wide).marks[0].label, "kept: epoch 1");
         assert_eq!(of(&wide).subtitle, "", "there is no validation loss");
+        let several = [Training { name: "", history: &wide, kept: &[2, 1, 2], only_in_training: &[] }];
+        let marks = learning_curves(&several).marks;
+        assert_eq!(marks.iter().map(|mark| mark.label.as_str()).collect::<Vec<_>>(), ["", "kept: epochs 1 to 2"]);
         for odd in [epochs(&[(f64::NAN, Some(f64::INFINITY))]), Vec::new()] {
             assert!(of(&odd).svg((500, 300), crate::Theme::Auto).is_ok());
         }

@@ -16,7 +16,7 @@ use plotters::style::{Color, FontDesc, FontFamily, FontStyle, ShapeStyle, TRANSP
 use backpass::view::Grid;
 
 use super::axis::Coordinate;
-use super::chart::{Chart, Series, Shape};
+use super::chart::{Chart, Mark, Series, Shape};
 use super::key;
 use super::paint::{self, Paint, Paints};
 use super::sheet::Sheet;
@@ -165,6 +165,10 @@ impl Frame {
         let mut ends: Vec<i32> = Vec::new();
         let mut mark_rows = Vec::new();
         for mark in &chart.marks {
+            if mark.label.is_empty() {
+                mark_rows.push(0);
+                continue;
+            }
             let (from, to) = mark_extent(x, left, width.max(0), mark.x, &mark.label);
             let row = ends.iter().position(|&end| end + 8 * FINE < from).unwrap_or(ends.len());
             if row == ends.len() {
@@ -311,7 +315,8 @@ impl Canvas {
         let marks = || {
             let inside =
                 chart.marks.iter().zip(&frame.mark_rows).filter(|(mark, _)| (x.low..=x.high).contains(&mark.x));
-            inside.map(|(mark, &row)| (mark, frame.top - (rows - row as i32) * line))
+            let lines = |mark: &Mark, row: usize| if mark.label.is_empty() { 1 } else { rows - row as i32 };
+            inside.map(move |(mark, &row)| (mark, frame.top - lines(mark, row) * line))
         };
         for (mark, top) in marks() {
             let at = frame.left + (x.unit(mark.x) * f64::from(frame.width)) as i32;
@@ -319,7 +324,7 @@ impl Canvas {
             let dashes = DashedPathElement::new(ends, 4 * FINE, 3 * FINE, self.line(paint::MUTED, 1.0));
             area.draw(&dashes).map_err(failed)?;
         }
-        for (mark, top) in marks() {
+        for (mark, top) in marks().filter(|(mark, _)| !mark.label.is_empty()) {
             let (from, to) = mark_extent(x, frame.left, frame.width, mark.x, &mark.label);
             let page = self.paints.colour(paint::BACKGROUND).filled();
             area.draw(&Rectangle::new([(from - 2 * FINE, top), (to + 2 * FINE, top + line)], page)).map_err(failed)?;

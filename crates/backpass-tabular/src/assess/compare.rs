@@ -10,6 +10,9 @@ use crate::model::Model;
 use crate::table::Table;
 use crate::task::Target;
 
+/// With fewer rows, resamples are too much alike for their intervals to hold.
+const FEWEST: usize = 20;
+
 /// Several models on the same rows.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
@@ -17,6 +20,9 @@ pub struct Comparison {
     pub rows: usize,
     /// How many resamples of the rows the intervals come from.
     pub resamples: usize,
+    /// Why no model can be called better than the first, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<String>,
     /// The models in the order given.
     pub models: Vec<Contestant>,
     /// What each model has more or less than the first one, metric by metric.
@@ -30,6 +36,8 @@ pub struct Contestant {
     pub name: String,
     /// The number of its parameters.
     pub parameters: usize,
+    /// Whether it has learnt from any of the rows.
+    pub learnt: bool,
     /// Its metrics with their intervals.
     pub metrics: Vec<Judged>,
 }
@@ -49,7 +57,8 @@ pub struct Difference {
     pub value: f64,
     /// Where 95 % of the differences on resampled rows lie; none where they are not defined.
     pub interval: Option<Interval>,
-    /// Whether the model is better than the first: none if the interval holds 0, or the metric does not decide alone.
+    /// Whether the model is better than the first: none if the interval holds 0, the metric does not decide alone, or
+    /// the comparison is undecided.
     pub better: Option<bool>,
 }
 
@@ -76,6 +85,9 @@ pub fn compare(
         return Err(FitError::Compare { a: first_name.clone(), b: name.clone(), reason });
     }
     let (rows, _) = first.with_target(table, rows)?;
+    let learnt = models.iter().map(|(_, model)| model.has_learnt_from(table, &rows, options));
+    let learnt = learnt.collect::<Result<Vec<bool>, _>>()?;
+    let undecided = undecided(rows.len(), models.iter().map(|(name, _)| name.as_str()).zip(learnt.iter().copied()));
     let mut judges = Vec::with_capacity(models.len());
     // Intervals are beside each other only where all models give those of one share.
     let interval =
@@ -91,12 +103,11 @@ pub fn compare(
         let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
         judges.push((metrics, resampled));
     }
-    let contestant = |((name, model), (metrics, resampled)): (&(String, Model), &(_, Vec<Vec<f64>>))| Contestant {
-        name: name.clone(),
-        parameters: model.network.parameter_count(),
-        metrics: judged(metrics, resampled),
+    let contestant = |(((name, model), learnt), (metrics, resampled)): ((&(String, Model), _), &(_, Vec<Vec<f64>>))| {
+        let (name, parameters) = (name.clone(), model.network.parameter_count());
+        Contestant { name, parameters, learnt, metrics: judged(metrics, resampled) }
     };
-    let contestants = models.iter().zip(&judges).map(contestant).collect();
+    let contestants = models.iter().zip(learnt).zip(&judges).map(contestant).collect();
     let (base, base_resampled) = &judges[0];
     let mut differences = Vec::new();
     for ((name, _), (metrics, resampled)) in models.iter().zip(&judges).skip(1) {
@@ -105,7 +116,7 @@ pub fn compare(
             let interval = Interval::of(paired.filter_map(|(a, b)| Some(a.get(at)? - b.get(at)?)));
             let metric = metric_named(figure.name);
             let higher = metric.is_some_and(|m| m.better == Better::Higher);
-            let decides = metric.is_some_and(Metric::decides);
+            let decides = undecided.is_none() && metric.is_some_and(Metric::decides);
             let clear = interval.filter(|i| decides && (i.low > 0.0 || i.high < 0.0));
             differences.push(Difference {
                 model: name.clone(),
@@ -117,5 +128,31 @@ pub fn compare(
             });
         }
     }
-    Ok(Comparison { rows: rows.len(), resamples: base_resampled.len(), models: contestants, differences })
+    let (rows, resamples) = (rows.len(), base_resampled.len());
+    Ok(Comparison { rows, resamples, undecided, models: contestants, differences })
+}
+
+impl Model {
+    /// Whether what judges some rows of a table has learnt from any of them.
+    fn has_learnt_from(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<bool, FitError> {
+        if !self.was_trained_on(table) {
+            return Ok(false);
+        }
+        let held_out = if self.is_bag() && !options.by_strangers { None } else { self.held_out(table)? };
+        Ok(held_out.is_none_or(|held_out| rows.iter().any(|row| held_out.binary_search(row).is_err())))
+    }
+}
+
+/// Why models of which some have learnt from the rows, or so few rows, decide nothing.
+fn undecided<'a>(rows: usize, models: impl Iterator<Item = (&'a str, bool)> + Clone) -> Option<String> {
+    let names = |which: bool| {
+        let names = models.clone().filter(|(_, learnt)| *learnt == which).map(|(name, _)| name);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (learnt, others) = (names(true), names(false));
+    if !learnt.is_empty() && !others.is_empty() {
+        return Some(format!("No verdict: learnt from these rows: {learnt}; not: {others}."));
+    }
+    let too_few = || format!("No verdict: {rows} rows are too few to tell models apart; at least {FEWEST} are needed.");
+    (rows < FEWEST).then(too_few)
 }

@@ -61,7 +61,7 @@ pub(crate) type Predict<'a> = dyn FnMut(&Raw, usize) -> Result<Vec<f64>, FitErro
 pub(crate) fn predict<D: Real>(
     model: &Model,
     rows: usize,
-    members: Option<Vec<u32>>,
+    members: Option<Vec<Option<u32>>>,
     threads: usize,
 ) -> Result<Box<Predict<'_>>, FitError> {
     let mut encoder = Runner::new(&model.encoder, CHUNK.min(rows.max(1)))?;

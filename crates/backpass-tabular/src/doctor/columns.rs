@@ -10,7 +10,7 @@ use crate::schema::{ColumnSchema, Kind, Level};
 use crate::split::{Split, Strategy, folds};
 use crate::table::Table;
 
-/// Rows that a leak is looked for in.
+/// Rows that relations are looked for in.
 const MOST_ROWS: usize = 4000;
 
 /// A column gives a class away if, with 95 % confidence, it leaves no more than this share of the errors that always
@@ -22,6 +22,24 @@ const VARIANCE_LEFT: f64 = 0.002;
 
 /// Measured integers are all different by chance less often than this, or they are no measurements.
 const BY_CHANCE: f64 = 1e-6;
+
+/// Rows from which on a lack of relation can be seen.
+const ENOUGH: usize = 100;
+
+/// The share of different values in a column that names the rows, some of which may be there twice.
+const NEARLY_ALL: f64 = 0.95;
+
+/// Between these lies the largest distance of uniform random numbers' distribution from a straight line, times the root of
+/// their number, in 98.7 of 100 cases (Kolmogorov). Measured ones are rarely as even, those of regular steps more even.
+const EVEN: std::ops::Range<f64> = 0.4..1.63;
+
+/// Parts of the rows in the order of a column, few for a trend and more for other relations.
+const PARTS: [usize; 2] = [3, 12];
+
+/// How often targets are dealt out anew, and in how many of these cases they may differ as much between the parts without
+/// any relation.
+const DEALS: usize = 500;
+const RELATED: usize = DEALS / 100;
 
 /// Reasons that are told of columns set aside for the same fault.
 const MOST_REASONS: usize = 5;
@@ -51,7 +69,8 @@ fn set_aside(rows: &Rows, fault: Fault, kind: &Kind) -> Option<Finding> {
 }
 
 /// Whole numbers that are all different in a range where drawing them at random would make equal ones (the birthday
-/// problem; unequal probabilities make equal ones likelier still).
+/// problem; unequal probabilities make equal ones likelier still); or nearly all different, spread as evenly as random
+/// numbers that are given out, and of no relation to the target.
 fn identifier(rows: &Rows, column: &ColumnSchema) -> Result<Option<Finding>, FitError> {
     let n = rows.all.rows() as f64;
     let lone = rows.inputs().count() < 2;
@@ -60,24 +79,97 @@ fn identifier(rows: &Rows, column: &ColumnSchema) -> Result<Option<Finding>, Fit
     }
     let mut values = number_column(&rows.all, &rows.schema, &column.name)?;
     values.sort_unstable_by(f64::total_cmp);
-    let all_differ = values.windows(2).all(|pair| pair[0] < pair[1]) && values.iter().all(|v| v.fract() == 0.0);
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(None) };
+    let whole = values.iter().all(|v| v.fract() == 0.0);
+    let distinct = 1.0 + values.windows(2).filter(|pair| pair[0] < pair[1]).count() as f64;
     let range = last - first + 1.0;
     let chance = (-n * (n - 1.0) / (2.0 * range)).exp();
-    if !all_differ || chance > BY_CHANCE {
+    let too_different = distinct == n && chance <= BY_CHANCE;
+    let given_out = || distinct >= NEARLY_ALL * n && EVEN.contains(&unevenness(&values));
+    let related = if !whole || too_different { false } else { !given_out() || is_related(rows, column)? };
+    if !whole || related {
         return Ok(None);
     }
-    let evidence = format!("{n} rows hold {n} different whole numbers from {first} to {last}");
+    let unrelated = if too_different { "" } else { ", evenly spread and without relation to the target" };
+    let evidence = format!("{n} rows hold {distinct} different whole numbers from {first} to {last}{unrelated}");
     let advice = format!("leave it out with --drop {} if it names the row", column.name);
     let finding = Finding::new(Fault::IdColumn, Severity::Warning, &column.name, evidence, advice);
-    Ok(Some(finding.numbers([("distinct", n), ("range", range), ("chance", chance)])))
+    Ok(Some(finding.numbers([("distinct", distinct), ("range", range), ("chance", chance)])))
+}
+
+/// The largest distance of the distribution of ascending values from a straight line, times the root of their number.
+fn unevenness(values: &[f64]) -> f64 {
+    let (n, first, range) = (values.len() as f64, values[0], values[values.len() - 1] - values[0]);
+    let distance = |(at, value): (usize, &f64)| {
+        let share = (value - first) / range;
+        (share - at as f64 / n).abs().max((share - (at + 1) as f64 / n).abs())
+    };
+    values.iter().enumerate().map(distance).fold(0.0, f64::max) * n.sqrt()
+}
+
+/// Whether a target differs between parts of the rows in a column's order more than one that is dealt out at random; also
+/// where the rows are too few to tell.
+fn is_related(rows: &Rows, column: &ColumnSchema) -> Result<bool, FitError> {
+    let sample = &sample(rows);
+    if sample.rows() < ENOUGH {
+        return Ok(true);
+    }
+    let (values, _) = column_values(rows, sample, column)?;
+    let mut order: Vec<u32> = (0..sample.rows() as u32).collect();
+    order.sort_by(|a, b| values[*a as usize].total_cmp(&values[*b as usize]));
+    let mut random = Stream::new(rows.options.seed.unwrap_or(0), 1);
+    Ok(rows.targets(sample)?.iter().any(|(_, targets)| {
+        let compared = if rows.target.is_number() { vec![ranks(targets)] } else { indicators(targets) };
+        let seen = PARTS.map(|parts| between(&compared, &order, parts));
+        let mut as_large = [0; PARTS.len()];
+        let mut dealt = order.clone();
+        for _ in 0..DEALS {
+            random.shuffle(&mut dealt);
+            for ((count, seen), parts) in as_large.iter_mut().zip(seen).zip(PARTS) {
+                *count += usize::from(between(&compared, &dealt, parts) >= seen);
+            }
+        }
+        as_large.iter().any(|count| *count < RELATED)
+    }))
+}
+
+/// How much the means of values differ between parts of the rows, but for a constant.
+fn between(compared: &[Vec<f64>], order: &[u32], parts: usize) -> f64 {
+    let of_part = |part: &[u32]| {
+        let square = |values: &Vec<f64>| part.iter().map(|row| values[*row as usize]).sum::<f64>().powi(2);
+        compared.iter().map(square).sum::<f64>() / part.len() as f64
+    };
+    order.chunks(order.len().div_ceil(parts)).map(of_part).sum()
+}
+
+/// How many values are smaller, for each.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    values.iter().map(|value| sorted.partition_point(|other| other < value) as f64).collect()
+}
+
+/// For each class that occurs whether a row is of it, so scaled that their sum of squares is that of the χ² test.
+fn indicators(classes: &[f64]) -> Vec<Vec<f64>> {
+    let mut known = classes.to_vec();
+    known.sort_unstable_by(f64::total_cmp);
+    let of = |class: &[f64]| {
+        let scale = (class.len() as f64).sqrt().recip();
+        classes.iter().map(|other| if *other == class[0] { scale } else { 0.0 }).collect()
+    };
+    known.chunk_by(|a, b| a == b).map(of).collect()
+}
+
+/// Rows that are enough to look for relations, evenly spread.
+fn sample(rows: &Rows) -> Table {
+    let every = rows.all.rows().div_ceil(MOST_ROWS).max(1);
+    rows.all.select_rows(&(0..rows.all.rows() as u32).step_by(every).collect::<Vec<_>>())
 }
 
 /// Columns that alone predict rows that were held out, in five folds. Of a single column nothing can be said: that it
 /// predicts the target may be just what it is for.
 fn leaks(rows: &Rows) -> Result<Vec<Finding>, FitError> {
-    let every = rows.all.rows().div_ceil(MOST_ROWS).max(1);
-    let sample = &rows.all.select_rows(&(0..rows.all.rows() as u32).step_by(every).collect::<Vec<_>>());
+    let sample = &sample(rows);
     let n = sample.rows();
     let mut random = Stream::new(rows.options.seed.unwrap_or(0), 0);
     if n < 10 || rows.inputs().count() < 2 {

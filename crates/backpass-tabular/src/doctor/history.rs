@@ -1,8 +1,9 @@
 //! The losses of a run, epoch by epoch.
 
 use backpass::train::{Divergence, Epoch, StopReason};
+use backpass_kernels::math::erf;
 
-use crate::doctor::run::{Run, usual, usual_rate};
+use crate::doctor::run::{Dealt, Run, usual, usual_rate};
 use crate::doctor::{Change, Fault, Finding, Severity, network};
 use crate::model::Model;
 use crate::options::FitOptions;
@@ -36,6 +37,9 @@ const L2: f64 = 0.03;
 
 /// A model that leaves more than this of a constant's loss has learnt nothing.
 const NOTHING: f64 = 0.98;
+
+/// What is likelier than this by chance is no evidence that anything has been learnt.
+const BY_CHANCE: f64 = 0.05;
 
 /// The finding of a run that left the finite numbers.
 pub(super) fn divergence(model: &Model, divergence: &Divergence) -> Finding {
@@ -196,10 +200,29 @@ fn nothing(run: &Run<'_>) -> Option<Finding> {
         _ => (run.losses.0, run.constant.0, "training"),
     };
     if loss < NOTHING * constant {
-        return None;
+        return by_chance(run);
     }
     let evidence = format!("the loss on {rows} rows is {loss:.4}; predicting the same for every row has {constant:.4}");
     let advice = "look for another fault first; otherwise the columns may say nothing about the target";
     let finding = Finding::new(Fault::LearntNothing, Severity::Serious, "", evidence, advice);
     Some(finding.numbers([("loss", loss), ("constant", constant)]))
+}
+
+/// Training chose the best epoch by the validation rows, so a loss below a constant's there says nothing yet: it must be
+/// lower than the best of so many epochs could be by chance if the predictions belonged to other rows (Bonferroni).
+fn by_chance(run: &Run<'_>) -> Option<Finding> {
+    let Dealt { loss, mean, deviation } = run.dealt.as_ref()?;
+    let (lower, epochs) = ((mean - loss) / deviation, history(run).len());
+    let chance = epochs as f64 * (1.0 - erf(lower / 2.0f64.sqrt())) / 2.0;
+    if lower.is_nan() || chance <= BY_CHANCE {
+        return None;
+    }
+    let evidence = format!(
+        "the loss on validation rows is {loss:.4}, and {mean:.4} ± {deviation:.4} if the predictions are dealt to these rows \
+         at random: the best of {epochs} epochs may be as good by chance",
+    );
+    let advice =
+        "validate on more rows, or judge by all of them with backpass cv; the columns may say nothing about the target";
+    let finding = Finding::new(Fault::LearntNothing, Severity::Warning, "", evidence, advice);
+    Some(finding.numbers([("loss", *loss), ("dealt", *mean), ("deviation", *deviation), ("chance", chance.min(1.0))]))
 }

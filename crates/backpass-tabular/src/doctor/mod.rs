@@ -244,7 +244,9 @@ pub fn examine_table(table: &Table, options: &FitOptions) -> Result<Vec<Finding>
     }
     let rows = Rows::of(table, options)?;
     let mut findings = columns::check(&rows)?;
-    findings.extend(rows::check(&rows)?);
+    let names_rows = |finding: &&Finding| finding.fault == Fault::IdColumn;
+    let names: Vec<String> = findings.iter().filter(names_rows).map(|finding| finding.place.clone()).collect();
+    findings.extend(rows::check(&rows, &names)?);
     Ok(sorted(findings))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use backpass::train::{Epoch, Observer};
 use serde::Serialize;
 
-use crate::doctor::Change;
+use crate::doctor::{Change, Fault, Finding, Severity};
 use crate::fit::{Watcher, prepare};
 use crate::fit_error::FitError;
 use crate::model::Model;
@@ -32,6 +32,20 @@ impl Proof {
     /// Whether the change lowered what is compared.
     pub fn helped(&self) -> bool {
         self.after.is_some_and(|after| self.before.is_none_or(|before| after < before))
+    }
+}
+
+impl Finding {
+    /// The finding after its cure was tried: of lower grade if that did not help, unless the fault is beyond doubt or a
+    /// higher loss is what is expected of the cure.
+    pub fn tried(mut self, proof: &Proof) -> Finding {
+        let stands = matches!(self.fault, Fault::Leak | Fault::Diverged);
+        if let Some(change) = self.change.as_ref().filter(|_| !stands && !proof.helped()) {
+            self.advice += &format!("; but {} does not help here", change.text);
+            // A note is what has been seen to already.
+            self.severity = self.severity.min(Severity::Warning);
+        }
+        self
     }
 }
 

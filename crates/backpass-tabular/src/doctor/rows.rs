@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::doctor::{Fault, Finding, Rows, Severity, percent};
 use crate::fit_error::FitError;
-use crate::schema::Kind;
+use crate::schema::{ColumnSchema, Kind};
 use crate::table::Table;
 
 /// Above this share of validation rows that training saw, what validation says is no longer about new rows.
@@ -24,18 +24,20 @@ const TAIL: f64 = 0.5;
 /// With fewer rows the standard error of an accuracy reaches 11 %.
 const FEWEST_VALIDATION: usize = 20;
 
-pub(super) fn check(rows: &Rows) -> Result<Vec<Finding>, FitError> {
+/// `ids` are inputs that name the rows.
+pub(super) fn check(rows: &Rows, ids: &[String]) -> Result<Vec<Finding>, FitError> {
     let targets = rows.targets(&rows.train)?;
     let alone = targets.first().and_then(|(_, targets)| imbalance(rows, targets));
     let tails = targets.iter().filter_map(|(name, targets)| heavy_tail(rows, name, targets));
-    let found = twice(rows)?.into_iter().chain(alone).chain(tails).chain(too_few(rows));
+    let found = twice(rows, ids)?.into_iter().chain(alone).chain(tails).chain(too_few(rows));
     Ok(found.collect())
 }
 
-/// Validation rows that equal a training row in all inputs, all texts and the target.
-fn twice(rows: &Rows) -> Result<Option<Finding>, FitError> {
+/// Validation rows that equal a training row in all inputs but those that name it, all texts and the target.
+fn twice(rows: &Rows, ids: &[String]) -> Result<Option<Finding>, FitError> {
     let Some(validation) = &rows.validation else { return Ok(None) };
-    let compared = rows.columns().filter(|column| column.kind.is_input() || matches!(column.kind, Kind::Text));
+    let is_said = |column: &&ColumnSchema| column.kind.is_input() || matches!(column.kind, Kind::Text);
+    let compared = rows.columns().filter(is_said).filter(|column| !ids.contains(&column.name));
     let names: Vec<&str> =
         compared.map(|c| c.name.as_str()).chain(rows.target.columns.iter().map(String::as_str)).collect();
     let known: HashSet<u64> = hashes(&rows.train, &names)?.into_iter().collect();

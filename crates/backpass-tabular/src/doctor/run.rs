@@ -11,6 +11,7 @@ use backpass::optim::Optimizer;
 use backpass::passes::part;
 use backpass::shape::Shape;
 use backpass::train::{Dataset, evaluate};
+use backpass_kernels::philox::Stream;
 
 use crate::doctor::Rows;
 use crate::encode::quantile;
@@ -22,6 +23,11 @@ use crate::table::Table;
 
 /// Training rows that go through the network node by node.
 const SAMPLE: usize = 256;
+
+/// Validation rows that predictions are dealt to at random, at least and at most, and how often. Of n rows the best possible
+/// predictions are √(n − 1) standard deviations better than dealt ones.
+const DEALT: (usize, usize) = (30, 2000);
+const DEALS: usize = 200;
 
 /// Rows that losses are computed over.
 const MOST_ROWS: usize = 20_000;
@@ -43,6 +49,15 @@ pub(super) struct Run<'a> {
     pub losses: (f64, Option<f64>),
     /// Loss of the best constant on the same rows.
     pub constant: (f64, Option<f64>),
+    /// None if there are too few validation rows.
+    pub dealt: Option<Dealt>,
+}
+
+/// The loss on validation rows, and its mean and standard deviation if the predictions are dealt to them at random.
+pub(super) struct Dealt {
+    pub loss: f64,
+    pub mean: f64,
+    pub deviation: f64,
 }
 
 impl<'a> Run<'a> {
@@ -56,15 +71,20 @@ impl<'a> Run<'a> {
         let encoded = |table: &Table, most| -> Result<Dataset<f32>, FitError> {
             Ok(encode(model, &every(table, most), options, weights.as_deref(), &loss)?.encoded)
         };
-        let judge = |data: &Dataset<f32>| evaluate(&network, data, &loss, 1).map(|(mean, _)| mean);
+        let judge = |data: &Dataset<f32>| evaluate(&network, data, &loss, 1);
         let data = encoded(&rows.train, MOST_ROWS)?;
         let best = constant(&loss, &data, network.outputs());
-        let mut losses = (judge(&data)?, None);
+        let mut losses = (judge(&data)?.0, None);
         let mut constant = (constant_loss(&loss, &best, &data)?, None);
+        let mut dealt = None;
         if let Some(rows) = &rows.validation {
             let data = encoded(rows, MOST_ROWS)?;
-            losses.1 = Some(judge(&data)?);
+            losses.1 = Some(judge(&data)?.0);
             constant.1 = Some(constant_loss(&loss, &best, &data)?);
+            if rows.rows() >= DEALT.0 {
+                let data = encoded(rows, DEALT.1)?;
+                dealt = Some(Dealt::of(&loss, judge(&data)?, &data)?);
+            }
         }
         let sample = encoded(&rows.train, SAMPLE)?;
         let mut x = Array::from_fn(&[sample.rows(), sample.inputs], |_| 0.0);
@@ -72,7 +92,7 @@ impl<'a> Run<'a> {
         let y = Array::from_fn(&[sample.rows(), sample.targets], |i| f64::from(sample.y[i]));
         let usual = usual(model);
         let usual_rate = usual_rate(model, &usual);
-        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant })
+        Ok(Run { model, network, usual, usual_rate, loss, x, y, losses, constant, dealt })
     }
 
     /// Every option with its value.
@@ -158,11 +178,32 @@ fn constant(loss: &Loss, data: &Dataset<f32>, outputs: usize) -> Vec<f64> {
 }
 
 fn constant_loss(loss: &Loss, constant: &[f64], data: &Dataset<f32>) -> Result<f64, FitError> {
-    let (builder, width) = (Builder::new(), constant.len());
+    loss_of(loss, constant.len(), |i| constant[i % constant.len()], data)
+}
+
+impl Dealt {
+    fn of(loss: &Loss, (own, outputs): (f64, Vec<f32>), data: &Dataset<f32>) -> Result<Self, FitError> {
+        let width = outputs.len() / data.rows();
+        let mut random = Stream::new(0, 2);
+        let mut order: Vec<u32> = (0..data.rows() as u32).collect();
+        let mut deal = || {
+            random.shuffle(&mut order);
+            loss_of(loss, width, |i| f64::from(outputs[order[i / width] as usize * width + i % width]), data)
+        };
+        let losses = (0..DEALS).map(|_| deal()).collect::<Result<Vec<f64>, _>>()?;
+        let mean = losses.iter().sum::<f64>() / DEALS as f64;
+        let variance = losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / DEALS as f64;
+        Ok(Dealt { loss: own, mean, deviation: variance.sqrt() })
+    }
+}
+
+/// The mean loss of outputs, so many of each row, one after the other.
+fn loss_of(loss: &Loss, width: usize, outputs: impl Fn(usize) -> f64, data: &Dataset<f32>) -> Result<f64, FitError> {
+    let builder = Builder::new();
     let y = builder.input("y", Shape::batch(&[width]));
     let target = builder.input("target", Shape::batch(&[data.targets]));
     let of_rows = loss.rows(y, target).id();
-    let y = Array::from_fn(&[data.rows(), width], |i| constant[i % width]);
+    let y = Array::from_fn(&[data.rows(), width], outputs);
     let target = Array::from_fn(&[data.rows(), data.targets], |i| f64::from(data.y[i]));
     let trace = interpret(&builder.finish()?, &[("y", &y), ("target", &target)]).map_err(DifferentiateError::from)?;
     let losses = trace.value(of_rows).data();

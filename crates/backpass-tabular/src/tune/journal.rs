@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Trial, TuneError};
-use crate::digest::Digest;
 use crate::options::FitOptions;
-use crate::table::{Cells, Table};
 
 /// All that decides what a trial gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,18 +112,4 @@ impl Journal {
         let written = line.and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
         written.map_err(|source| TuneError::Journal { path: path.clone(), source })
     }
-}
-
-/// SHA-256 of the names and cells of a table.
-pub(super) fn fingerprint(table: &Table) -> String {
-    let mut digest = Digest::new();
-    for column in &table.columns {
-        digest.part(column.name.as_bytes());
-        match &column.cells {
-            Cells::Text(cells) => cells.iter().for_each(|cell| digest.part(cell.as_bytes())),
-            Cells::Number(values) => values.iter().for_each(|value| digest.part(&value.to_le_bytes())),
-            Cells::Byte(bytes) => digest.part(&bytes.iter().collect::<Vec<u8>>()),
-        }
-    }
-    digest.finish()
 }

@@ -12,7 +12,7 @@ use crate::composites::dropout;
 use crate::graph::ScopeKind;
 use crate::init::Init;
 use crate::shape::Shape;
-use crate::spec::{self, SpecError};
+use crate::spec::{self, Parameters, SpecError, parameters};
 use crate::train::Dataset;
 
 /// A fully connected layer.
@@ -64,27 +64,46 @@ pub struct Mlp {
 }
 
 /// How fast the parameters of a network learn relative to each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Parametrisation {
     /// All alike.
     #[default]
     Standard,
     /// As if each weight were divided by √fan_in where it is used ("neural tangent parametrisation", Jacot, Gabriel and
-    /// Hongler 2018), with the factors for other parameters of Holzmüller, Grinsztajn and Steinwart 2024. Under a rule that
-    /// does not depend on the gradient's scale, such as Adam, a learning rate over √fan_in gives the same training.
-    Ntp,
+    /// Hongler 2018). Under a rule that does not depend on the gradient's scale, such as Adam, a learning rate over √fan_in
+    /// gives the same training.
+    Ntp(Rates),
+}
+
+parameters! {
+    /// Factors on the learning rate for what is no weight, by default those of Holzmüller, Grinsztajn and Steinwart 2024.
+    Rates {
+        /// Of biases.
+        bias = 0.1, Positive;
+        /// Of the shares of parametric activations.
+        activation = 0.1, Positive;
+        /// Of the parameters of embeddings.
+        embedding = 0.1, Positive;
+        /// Of the factors on the inputs of the first layer.
+        front_scale = 6.0, Positive;
+    }
 }
 
 impl Parametrisation {
-    /// Reads `standard` or `ntp`.
+    /// Reads `standard`, or `ntp` with [`Rates`] as in `ntp(bias=0.1)`.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        spec::read("parametrisation", text, &["standard", "ntp"], |name, _| {
+        const WHAT: &str = "parametrisation";
+        let parametrisation = spec::read(WHAT, text, &["standard", "ntp"], |name, attributes| {
             Ok(match name {
                 "standard" => Some(Parametrisation::Standard),
-                "ntp" => Some(Parametrisation::Ntp),
+                "ntp" => Some(Parametrisation::Ntp(Rates::read(attributes)?)),
                 _ => None,
             })
-        })
+        })?;
+        if let Parametrisation::Ntp(rates) = &parametrisation {
+            spec::check(WHAT, "ntp", &rates.parameters())?;
+        }
+        Ok(parametrisation)
     }
 }
 
@@ -267,7 +286,7 @@ impl Mlp {
         let mut weights = Weights::new();
         let mut paces = BTreeMap::new();
         let mut fan_in = self.fan_in();
-        let ntp = self.parametrisation == Parametrisation::Ntp;
+        let rates = if let Parametrisation::Ntp(rates) = &self.parametrisation { Some(rates) } else { None };
         let mut set = |name: String, rate: f64, decay: f64| paces.insert(name, Pace { rate, decay });
         for embedding in self.embeddings.iter().filter(|_| self.embedded > 0) {
             embedding.draw(self.embedded, layer_key(seed, usize::MAX - 1), &mut weights);
@@ -275,27 +294,32 @@ impl Mlp {
         for (index, lookup) in self.lookups.iter().enumerate() {
             lookup.draw(index, layer_key(seed, usize::MAX - 2), &mut weights);
         }
-        weights
-            .keys()
-            .filter(|_| ntp)
-            .for_each(|name| _ = set(name.clone(), 0.1, if name.ends_with("mix") { 1.0 } else { 0.0 }));
+        if let Some(rates) = rates {
+            for name in weights.keys() {
+                set(name.clone(), rates.embedding, if name.ends_with("mix") { 1.0 } else { 0.0 });
+            }
+        }
         if self.front_scale {
             weights.insert(FRONT_SCALE.to_string(), Array::filled(&[fan_in], 1.0));
-            ntp.then(|| set(FRONT_SCALE.to_string(), 6.0, 0.0));
+            if let Some(rates) = rates {
+                set(FRONT_SCALE.to_string(), rates.front_scale, 0.0);
+            }
         }
         for (index, layer) in self.layers.iter().enumerate() {
             let name = self.layer_name(index);
             self.draw(index, fan_in, seed, &mut weights);
             // Decay takes the same share off each weight as without the factor on its rate.
             let root = (fan_in as f64).sqrt();
-            if ntp {
+            if let Some(rates) = rates {
                 set(format!("{name}.W"), 1.0 / root, root);
-                ["b", "a"].iter().for_each(|part| _ = set(format!("{name}.{part}"), 0.1, 0.0));
+                set(format!("{name}.b"), rates.bias, 0.0);
+                set(format!("{name}.a"), rates.activation, 0.0);
             }
             // What members have of their own does not decay.
-            let own: &[(&str, f64)] =
-                if self.members > 1 { &[("r", 1.0), ("s", 1.0), ("b", if ntp { 0.1 } else { 1.0 })] } else { &[] };
-            own.iter().for_each(|(part, rate)| _ = set(format!("{name}.{part}"), *rate, 0.0));
+            let own = [("r", 1.0), ("s", 1.0), ("b", rates.map_or(1.0, |rates| rates.bias))];
+            own.iter().filter(|_| self.members > 1).for_each(|(part, rate)| {
+                set(format!("{name}.{part}"), *rate, 0.0);
+            });
             fan_in = layer.units;
         }
         Ok(Network { graph: graph(false)?, training: graph(true)?, weights, paces, members: self.members })

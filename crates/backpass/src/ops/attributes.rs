@@ -61,27 +61,37 @@ pub enum AttributeError {
         name: String,
     },
     /// An attribute the operator does not have.
-    #[error("there is no attribute `{name}` here")]
+    #[error("there is no attribute `{name}` here{}", among(known))]
     Unknown {
         /// Its name.
         name: String,
+        /// The attributes that there are.
+        known: Vec<&'static str>,
     },
+}
+
+fn among(known: &[&str]) -> String {
+    if known.is_empty() { String::new() } else { format!(", only {}", known.join(", ")) }
 }
 
 /// Named attributes on their way into an operator; each may be taken once.
 #[derive(Default, Debug)]
-pub struct Attributes(Vec<(String, Attribute)>);
+pub struct Attributes {
+    left: Vec<(String, Attribute)>,
+    /// The names that were asked for.
+    asked: Vec<&'static str>,
+}
 
 impl Attributes {
     /// Attributes as read.
     pub fn new(attributes: Vec<(String, Attribute)>) -> Self {
-        Attributes(attributes)
+        Attributes { left: attributes, asked: Vec::new() }
     }
 
     /// Fails when an attribute has been left over.
     pub fn finish(self) -> Result<(), AttributeError> {
-        match self.0.into_iter().next() {
-            Some((name, _)) => Err(AttributeError::Unknown { name }),
+        match self.left.into_iter().next() {
+            Some((name, _)) => Err(AttributeError::Unknown { name, known: self.asked }),
             None => Ok(()),
         }
     }
@@ -92,10 +102,13 @@ impl Attributes {
         expected: &'static str,
         convert: impl FnOnce(&Attribute) -> Option<T>,
     ) -> Result<Option<T>, AttributeError> {
-        let Some(at) = self.0.iter().position(|(n, _)| n == name) else {
+        if !self.asked.contains(&name) {
+            self.asked.push(name);
+        }
+        let Some(at) = self.left.iter().position(|(n, _)| n == name) else {
             return Ok(None);
         };
-        let (_, value) = self.0.remove(at);
+        let (_, value) = self.left.remove(at);
         match convert(&value) {
             Some(v) => Ok(Some(v)),
             None => Err(AttributeError::Wrong { name, expected, found: value.to_string() }),

@@ -273,7 +273,7 @@ pub fn network_case(seed: u64) -> Case {
     mlp.lookups = (0..lookups).map(|_| Lookup { rows: 4, outputs: 1 + r.below(3) }).collect();
     mlp.front_scale = r.below(2) == 0;
     mlp.members = [1, 1, 3][r.below(3)];
-    mlp.parametrisation = [Parametrisation::Standard, Parametrisation::Ntp][r.below(2)];
+    mlp.parametrisation = Parametrisation::parse(["standard", "ntp"][r.below(2)]).unwrap();
     let x = Array::from_fn(&[rows, numbers + lookups], |i| {
         if i % (numbers + lookups) < numbers { r.unit() * 2.0 - 1.0 } else { r.below(4) as f64 }
     });

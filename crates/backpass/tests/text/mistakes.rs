@@ -231,7 +231,7 @@ line 1, column 1: axis 3 does not exist in shape [1]
   ^^^^^^^
 ---
 softmax([1], axes=3)
-line 1, column 14: there is no attribute `axes` here
+line 1, column 14: there is no attribute `axes` here, only axis
   softmax([1], axes=3)
                ^^^^^^
 help: did you mean `axis`?
