@@ -505,6 +505,7 @@ fn again(model: &Model) -> Result<Markup, Failure> {
     let facts = [
         ("program", format!("backpass {}", manifest.version)),
         ("data", manifest.data.clone()),
+        ("SHA-256 of its cells", manifest.fingerprint.clone()),
         ("training", rows(manifest)),
         ("SHA-256 of the model", model.hash()),
     ];

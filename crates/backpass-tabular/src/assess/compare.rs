@@ -103,11 +103,11 @@ pub fn compare(
         let (metrics, resampled) = (outcome.metrics(None)?, outcome.resampled(options));
         judges.push((metrics, resampled));
     }
-    let contestant = |(((name, model), learnt), (metrics, resampled)): ((&(String, Model), _), &(_, Vec<Vec<f64>>))| {
+    let mut contestants = Vec::with_capacity(models.len());
+    for (((name, model), learnt), (metrics, resampled)) in models.iter().zip(learnt).zip(&judges) {
         let (name, parameters) = (name.clone(), model.network.parameter_count());
-        Contestant { name, parameters, learnt, metrics: judged(metrics, resampled) }
-    };
-    let contestants = models.iter().zip(learnt).zip(&judges).map(contestant).collect();
+        contestants.push(Contestant { name, parameters, learnt, metrics: judged(metrics, resampled) });
+    }
     let (base, base_resampled) = &judges[0];
     let mut differences = Vec::new();
     for ((name, _), (metrics, resampled)) in models.iter().zip(&judges).skip(1) {
