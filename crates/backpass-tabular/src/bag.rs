@@ -7,10 +7,11 @@ use backpass::nn::{Mlp, Network};
 use backpass::train::{Epoch, Observer, Predictor, Stage, StopReason, TrainOptions, TrainReport, train};
 use backpass_kernels::Real;
 
-use crate::fit::{Rows, Watcher};
+use crate::fit::Watcher;
 use crate::fit_error::FitError;
 use crate::model::{Kept, Model};
 use crate::options::FitOptions;
+use crate::rows::Rows;
 use crate::split::Split;
 use crate::watch::watch;
 use crate::workers::in_parallel;

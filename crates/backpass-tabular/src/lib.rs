@@ -56,6 +56,7 @@ mod preset;
 mod read;
 mod readers;
 mod resolve;
+mod rows;
 mod runner;
 mod schema;
 mod split;

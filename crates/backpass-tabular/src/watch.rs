@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use backpass::train::{Metric as WatchedMetric, Validation};
 use backpass_kernels::Real;
 
-use crate::fit::Rows;
 use crate::fit_error::FitError;
 use crate::metrics::{Better, metric_named};
 use crate::model::Model;
 use crate::options::FitOptions;
+use crate::rows::Rows;
 use crate::task::Task;
 
 /// The metrics to follow on the validation rows: the main one of the task, and the one that decides.

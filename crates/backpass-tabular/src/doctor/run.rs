@@ -15,10 +15,10 @@ use backpass_kernels::philox::Stream;
 
 use crate::doctor::Rows;
 use crate::encode::quantile;
-use crate::fit::{class_weights_of, rows as encode};
 use crate::fit_error::FitError;
 use crate::model::Model;
 use crate::options::FitOptions;
+use crate::rows::{class_weights_of, rows as encode};
 use crate::table::Table;
 
 /// Training rows that go through the network node by node.
