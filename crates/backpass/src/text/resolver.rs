@@ -399,12 +399,9 @@ fn attribute_error(error: AttributeError, attributes: &[NamedValue], known: &[&'
     let unknown = attributes.iter().find(|a| !known.contains(&a.name.as_str()));
     match (&error, unknown) {
         // What is missing may be there under a wrong name.
-        (AttributeError::Missing { .. }, Some(NamedValue { name, .. })) => attribute_error(
-            AttributeError::Unknown { name: name.clone(), known: known.to_vec() },
-            attributes,
-            known,
-            call,
-        ),
+        (AttributeError::Missing { .. }, Some(NamedValue { name, .. })) => {
+            attribute_error(AttributeError::Unknown { name: name.clone(), known: Vec::new() }, attributes, known, call)
+        }
         (AttributeError::Missing { .. }, None) => ParseError::new(call, error.to_string()),
         (AttributeError::Wrong { name, .. }, _) => ParseError::new(place(name), error.to_string()),
         (AttributeError::Twice { name }, _) => ParseError::new(place(name), error.to_string()),
