@@ -55,10 +55,10 @@ impl Bag {
         let workers = watcher.threads.clamp(1, count);
         let training = TrainOptions { threads: (watcher.threads / workers).max(1), profile: false, ..training.clone() };
         let start = Instant::now();
+        let interrupted = || training.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
         let one = |index: usize, say: &mut dyn FnMut(Epoch)| {
             let time_budget = training.time_budget.map(|budget| budget.saturating_sub(start.elapsed()));
-            let interrupted = training.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
-            if index >= workers && (interrupted || time_budget.is_some_and(|left| left.is_zero())) {
+            if index >= workers && (interrupted() || time_budget.is_some_and(|left| left.is_zero())) {
                 return Ok(None);
             }
             let training = TrainOptions { time_budget, ..training.clone() };
@@ -71,15 +71,11 @@ impl Bag {
             (watcher.observe)(&Epoch { epoch: done, ..epoch });
         });
         let mut members = members.into_iter().filter_map(Result::transpose).collect::<Result<Vec<Member>, _>>()?;
-        let stopped =
-            members.iter().find(|member| is_cut_short(&member.report)).map(|member| member.report.stop.clone());
-        let budget = training.time_budget.map(|budget| StopReason::TimeBudget { seconds: budget.as_secs_f64() });
-        // What is left for the last network is no time that anybody asked for.
-        let stopped = match stopped {
-            Some(StopReason::TimeBudget { .. }) => budget,
-            None if members.len() < count => budget.or(Some(StopReason::Interrupted)),
-            other => other,
-        };
+        let is_stopped = members.len() < count || members.iter().any(|member| is_cut_short(&member.report));
+        let stopped = is_stopped.then_some(match training.time_budget {
+            Some(budget) if !interrupted() => StopReason::TimeBudget { seconds: budget.as_secs_f64() },
+            _ => StopReason::Interrupted,
+        });
         if members.iter().any(|member| !is_cut_short(&member.report)) {
             members.retain(|member| !is_cut_short(&member.report));
         }

@@ -266,7 +266,7 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
                 Data::Double(data) => shape.see(&data.train.encoded),
             }
             model.network = shape.build(training.seed)?;
-            if options.preset.is_none() && Preset::chosen(options) != Preset::ALL[0].0 {
+            if options.preset.is_none() && Preset::chosen(options) == "fast" {
                 let kept = "--preset best keeps the rest of the recipe";
                 decisions.push(format!("preset fast, because the network or its steps are given; {kept}"));
             }
