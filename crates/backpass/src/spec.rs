@@ -122,6 +122,8 @@ pub enum Range {
     Shrinking,
     /// A whole number of at least 1.
     Count,
+    /// A whole number of at least 0.
+    Whole,
 }
 
 impl Range {
@@ -134,6 +136,7 @@ impl Range {
                 Range::Unit => (0.0..=1.0).contains(&value),
                 Range::Shrinking => value > 0.0 && value <= 1.0,
                 Range::Count => value >= 1.0 && value.fract() == 0.0 && value <= 1e9,
+                Range::Whole => value >= 0.0 && value.fract() == 0.0 && value <= 1e9,
             }
     }
 
@@ -145,6 +148,7 @@ impl Range {
             Range::Unit => "from 0 to 1",
             Range::Shrinking => "greater than 0 and at most 1",
             Range::Count => "a whole number of at least 1",
+            Range::Whole => "a whole number of at least 0",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Mlp, Network, Weights};
-use backpass::optim::Optimizer;
+use backpass::optim::{Optimizer, Schedule};
 use backpass::train::{
     BatchSize, Dataset, Divergence, Epoch, Metric, StopReason, TrainOptions, TrainReport, Validation, evaluate, train,
 };
@@ -67,6 +67,25 @@ fn patience_restores_the_best_weights() {
         let b = network.weights["b"].data()[0];
         assert!((b - (1.0 - 0.9f64.powi(best_epoch as i32))).abs() < 1e-6);
     }
+}
+
+#[test]
+fn a_cycle_in_vain_ends_training() {
+    // The cycles of 15 epochs end after 1, 3, 7 and 15.
+    let trained = |schedule: &str, goal: f64| {
+        let (validation, schedule) = (target(goal as f32), Schedule::parse(schedule).unwrap());
+        let options = TrainOptions { schedule, ..options("sgd", 0.3, 15) };
+        run(&mut constant(), &target(1.0), Some(&validation), &options)
+    };
+    // Towards 1 every cycle is an improvement; the first step already leads too far away from 0.2.
+    assert_eq!(trained("coslog(patience=1)", 1.0).history.len(), 15);
+    for (schedule, epochs) in [("coslog(patience=1)", 3), ("coslog(patience=2)", 7), ("coslog", 15)] {
+        let report = trained(schedule, 0.2);
+        assert_eq!(report.history.len(), epochs, "{schedule}");
+        assert_eq!(report.best_epoch, 2);
+    }
+    let reason = trained("coslog(patience=2)", 0.2).stop.to_string();
+    assert_eq!(reason, "validation loss has not improved for 6 epochs (best 0.04000 at epoch 2)");
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub enum Schedule {
     CosLog {
         /// How many times.
         cycles: f64,
+        /// Cycles without improvement after which training ends; 0 for never.
+        patience: f64,
     },
     /// Up to 1 during the first `rise` of training, then down to almost 0.
     OneCycle {
@@ -86,7 +88,7 @@ impl Schedule {
                 "step" => Schedule::Step { every: a.number("every", 10.0)?, factor: a.number("factor", 0.5)? },
                 "cosine" => Schedule::Cosine { floor: a.number("floor", 0.0)? },
                 "flat_cosine" => Schedule::FlatCosine { flat: a.number("flat", 0.5)? },
-                "coslog" => Schedule::CosLog { cycles: a.number("cycles", 4.0)? },
+                "coslog" => Schedule::CosLog { cycles: a.number("cycles", 4.0)?, patience: a.number("patience", 0.0)? },
                 "one_cycle" => Schedule::OneCycle { rise: a.number("rise", 0.3)? },
                 "plateau" => {
                     let patience = a.number("patience", 5.0)?;
@@ -112,11 +114,23 @@ impl Schedule {
             }
             Schedule::Cosine { floor } => ("cosine", vec![("floor", floor, Range::Unit)]),
             Schedule::FlatCosine { flat } => ("flat_cosine", vec![("flat", flat, Range::Share)]),
-            Schedule::CosLog { cycles } => ("coslog", vec![("cycles", cycles, Range::Count)]),
+            Schedule::CosLog { cycles, patience } => {
+                ("coslog", vec![("cycles", cycles, Range::Count), ("patience", patience, Range::Whole)])
+            }
             Schedule::OneCycle { rise } => ("one_cycle", vec![("rise", rise, Range::Unit)]),
             Schedule::Plateau { patience, factor } => {
                 ("plateau", vec![("patience", patience, Range::Count), ("factor", factor, Range::Shrinking)])
             }
+        }
+    }
+
+    /// The number of the cycle at a moment, from 0, and the cycles without improvement after which training ends.
+    pub fn patient_cycle(self, progress: f64) -> Option<(usize, usize)> {
+        match self {
+            Schedule::CosLog { cycles, patience } if patience > 0.0 => {
+                Some((cycle(cycles, progress) as usize, patience as usize))
+            }
+            _ => None,
         }
     }
 
@@ -130,15 +144,17 @@ impl Schedule {
             Schedule::Step { every, factor } => factor.powf((epoch as f64 / every.max(1.0)).floor()),
             Schedule::Cosine { floor } => half_cosine(1.0, floor, progress),
             Schedule::FlatCosine { flat } => half_cosine(1.0, 0.0, ((progress - flat) / (1.0 - flat)).max(0.0)),
-            Schedule::CosLog { cycles } => {
-                let wave = (1.0 + (cycles.exp2() - 1.0) * progress).log2();
-                half_cosine(0.0, 1.0, 2.0 * wave)
-            }
+            Schedule::CosLog { cycles, .. } => half_cosine(0.0, 1.0, 2.0 * cycle(cycles, progress)),
             Schedule::OneCycle { rise } if progress < rise => half_cosine(1.0 / 25.0, 1.0, progress / rise),
             Schedule::OneCycle { rise } => half_cosine(1.0, 1e-4, (progress - rise) / (1.0 - rise).max(1e-9)),
             Schedule::Plateau { factor, .. } => factor.powi(drops as i32),
         }
     }
+}
+
+/// How many cycles of [`Schedule::CosLog`] are done.
+fn cycle(cycles: f64, progress: f64) -> f64 {
+    (1.0 + (cycles.exp2() - 1.0) * progress).log2()
 }
 
 impl std::fmt::Display for Schedule {

@@ -225,6 +225,11 @@ impl TrainOptions {
         [self.schedule, self.decay_schedule, self.dropout_schedule].into_iter().try_for_each(Schedule::check)?;
         Ok(())
     }
+
+    /// The share of the epochs after the warm-up that is done after `done` epochs.
+    fn progress(&self, done: f64) -> f64 {
+        (done - self.warm_up).max(0.0) / (self.epochs as f64 - self.warm_up)
+    }
 }
 
 const MAX_THREADS: usize = 1024;

@@ -135,11 +135,23 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
         if let Some(target) = self.options.target.filter(|&t| self.at_least(value, t)) {
             return Some(StopReason::Target { watched, value, target });
         }
-        if let Some(patience) = self.options.patience.filter(|&p| self.history.len() - self.improved_in >= p) {
+        let waited = self.history.len() - self.improved_in;
+        if self.options.patience.is_some_and(|patience| waited >= patience) || self.cycles_were_in_vain() {
             let (best, best_epoch) = (self.best, self.best_epoch);
-            return Some(StopReason::Patience { watched, best, best_epoch, patience });
+            return Some(StopReason::Patience { watched, best, best_epoch, patience: waited });
         }
         self.halted()
+    }
+
+    /// Whether a cycle of the schedule ends, after as many without improvement as it has patience for.
+    fn cycles_were_in_vain(&self) -> bool {
+        // Epochs count from 1; a cycle has those that begin in it.
+        let cycle = |epoch: usize| self.options.schedule.patient_cycle(self.options.progress(epoch as f64 - 1.0));
+        let epoch = self.history.len();
+        match (cycle(self.improved_in.max(1)), cycle(epoch), cycle(epoch + 1)) {
+            (Some((improved, patience)), Some((now, _)), Some((next, _))) => next > now && now - improved >= patience,
+            _ => false,
+        }
     }
 
     fn at_least(&self, value: f64, other: f64) -> bool {

@@ -221,8 +221,8 @@ impl Moment {
     fn new(options: &TrainOptions, drops: u32, epoch: usize, index: usize, steps: usize) -> Self {
         let base = options.learning_rate.unwrap_or(options.optimizer.default_learning_rate());
         let done = epoch as f64 + index as f64 / steps as f64;
-        let (since, planned) = ((done - options.warm_up).max(0.0), options.epochs as f64 - options.warm_up);
-        let factor = |schedule: Schedule| schedule.factor(since / planned, since as usize, drops);
+        let since = (done - options.warm_up).max(0.0);
+        let factor = |schedule: Schedule| schedule.factor(options.progress(done), since as usize, drops);
         let rate = if done < options.warm_up {
             ((epoch * steps + index + 1) as f64 / (options.warm_up * steps as f64)).min(1.0)
         } else {
