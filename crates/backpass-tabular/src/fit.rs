@@ -289,6 +289,11 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
 }
 
 impl Prepared {
+    /// What is predicted.
+    pub fn target(&self) -> &Target {
+        &self.model.target
+    }
+
     /// The rows of an epoch of one network.
     pub fn rows(&self) -> usize {
         let rows = match &self.data {

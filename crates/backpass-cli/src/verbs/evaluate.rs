@@ -57,6 +57,7 @@ struct Document<'a> {
 impl Evaluate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
         let model = Model::load(&self.model)?;
+        Demand::suit(&self.require, &model.target)?;
         let table = self.judging.reading.table(&self.data)?;
         let (metrics, rows, surprises) =
             model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;

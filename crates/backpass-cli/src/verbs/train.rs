@@ -172,6 +172,7 @@ impl Train {
     ) -> Result<(Fitted, Option<Events>), Failure> {
         profile.enter("encode");
         let prepared = prepare_from(table, options)?;
+        Demand::suit(&self.require, prepared.target())?;
         prepared.decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
         let config = Config { options: prepared.resolved.clone(), ..Config::default() };
         config.to_toml()?.lines().for_each(|line| talk.detail(format!("  {line}")));
