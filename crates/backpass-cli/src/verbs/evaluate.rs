@@ -62,7 +62,7 @@ impl Evaluate {
         let (metrics, rows, surprises) =
             model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
         let mut notes = surprises.notes();
-        if model.was_trained_on(&table) {
+        if model.was_trained_on(&table.identified()) {
             let other = "`backpass report` judges by rows that it has not learnt from, where there are any";
             notes.push(format!("the model was trained on this very table; {other}"));
         }
