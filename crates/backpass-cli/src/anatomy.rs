@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use backpass::graph::{Graph, NodeId, ScopeId, ScopeKind};
 use backpass::ops::{Category, Op};
 use backpass::text::expression;
-use backpass_draw::number::ordinal;
+use backpass::view::fraction;
 use backpass_tabular::{ColumnSchema, Kind, Manifest, Model};
 use serde::Serialize;
 
@@ -108,13 +108,8 @@ pub fn rows(manifest: &Manifest) -> String {
     let (networks, parts) = (manifest.bag.len(), manifest.options.bag.unwrap_or(1));
     match manifest.rows {
         (all, 0) if networks > 0 => {
-            let part = match parts {
-                2 => "half".to_string(),
-                3 => "third".to_string(),
-                _ => ordinal(parts - 1),
-            };
             let networks = if networks == 1 { "1 network".to_string() } else { format!("{networks} networks") };
-            format!("{networks}, each validated on another {part} of the {all} rows")
+            format!("{networks}, each validated on another {} of the {all} rows", fraction(parts))
         }
         (train, 0) => format!("{train} rows; validated on none"),
         (train, validation) => format!("{train} rows; validated on {validation} rows"),

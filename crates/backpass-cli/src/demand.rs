@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use backpass::suggest::closest;
-use backpass_tabular::Metrics;
 use backpass_tabular::metrics::{Better, METRICS, Metric, metric_named};
+use backpass_tabular::{Metrics, Target};
 
 use crate::exit::{Exit, Failure};
 
@@ -33,14 +33,24 @@ impl FromStr for Demand {
 }
 
 impl Demand {
+    /// Fails if any demand is on a metric that a task does not have.
+    pub fn suit(demands: &[Demand], target: &Target) -> Result<(), Failure> {
+        let known = target.metric_names()?;
+        match demands.iter().find(|demand| !known.contains(&demand.metric.name)) {
+            None => Ok(()),
+            Some(Demand { metric, .. }) => {
+                let message = format!("--require {}: this task has other metrics", metric.name);
+                Err(Failure::usage(format!("{message}\nhelp: there is {}", known.join(", "))))
+            }
+        }
+    }
+
     /// Fails if any demand is not met.
     pub fn check(demands: &[Demand], metrics: &Metrics) -> Result<(), Failure> {
         let mut unmet = Vec::new();
         for Demand { metric, value } in demands {
             let name = metric.name;
-            let known = || metrics.values.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            let not_here = || format!("--require {name}: this task has other metrics\nhelp: there is {}", known());
-            let found = metrics.get(name).ok_or_else(|| Failure::usage(not_here()))?;
+            let found = metrics.get(name).unwrap_or(f64::NAN);
             let (met, bound) = match metric.better {
                 Better::Higher => (found >= *value, "at least"),
                 Better::Lower => (found <= *value, "at most"),

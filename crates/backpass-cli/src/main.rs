@@ -30,7 +30,7 @@ use crate::verbs::Verb;
 
 /// Feed-forward neural networks you can see through
 #[derive(Parser)]
-#[command(name = "backpass", version, disable_help_subcommand = true)]
+#[command(name = "backpass", bin_name = "backpass", version, disable_help_subcommand = true)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 struct Cli {
     #[command(subcommand)]

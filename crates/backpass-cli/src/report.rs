@@ -9,7 +9,7 @@ mod sections;
 use std::path::Path;
 
 use backpass_tabular::doctor::examine_model;
-use backpass_tabular::{AssessOptions, Model, Table, write_file};
+use backpass_tabular::{AssessOptions, Identified, Model, Table, write_file};
 
 use crate::exit::Failure;
 use crate::profile::Profile;
@@ -21,7 +21,7 @@ pub struct Report<'a> {
     /// The model.
     pub model: &'a Model,
     /// The rows it is judged by.
-    pub table: &'a Table,
+    pub table: &'a Identified<'a>,
     /// Which of them.
     pub rows: &'a Rows,
     /// The table of the training, if it is there.

@@ -43,6 +43,18 @@ fn every_verb_has_help_with_examples() {
     assert!(folder.ok("--version").starts_with("backpass "));
 }
 
+#[cfg(unix)]
+#[test]
+fn usage_names_the_program_whatever_its_file_is_called() {
+    let folder = Folder::new();
+    std::os::unix::fs::symlink(assert_cmd::cargo::cargo_bin!("backpass"), folder.path("bp")).unwrap();
+    for verb in VERBS {
+        let help = std::process::Command::new(folder.path("bp")).args([verb, "--help"]).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        assert!(help.contains(&format!("Usage: backpass {verb}")), "{help}");
+    }
+}
+
 #[test]
 fn help_comes_at_once() {
     let folder = Folder::new();

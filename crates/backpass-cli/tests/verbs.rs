@@ -89,8 +89,10 @@ fn demands_decide_about_the_exit_code() {
     assert!(folder.path("model.backpass").exists());
     folder.fails("evaluate moons.backpass moons.csv --require acuracy=1", 2, &["did you mean `accuracy`?"]);
     folder.fails("train moons.csv --target class --validation none --require accuracy=1", 2, &["--validation none"]);
-    let run = folder.run("evaluate moons.backpass moons.csv --require rmse=1");
-    assert_eq!(run.code, Some(2), "{run:#?}");
+    folder.fails("evaluate moons.backpass moons.csv --require rmse=1", 2, &["there is accuracy, balanced_accuracy"]);
+    let other = format!("train moons.csv --target x1 -o other.backpass --require accuracy=0.5 {SMALL}");
+    folder.fails(&other, 2, &["--require accuracy: this task has other metrics", "there is rmse, mae, r2, mape"]);
+    assert!(!folder.path("other.backpass").exists(), "it is refused before training");
 }
 
 #[test]

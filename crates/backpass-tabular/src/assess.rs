@@ -16,7 +16,7 @@ use crate::features::raw;
 use crate::fit_error::FitError;
 use crate::metrics::title;
 use crate::model::{Model, Predictions};
-use crate::table::Table;
+use crate::table::{Identified, Table};
 use outcome::{Outcome, judged};
 use probe::{Probe, predict};
 
@@ -170,7 +170,12 @@ impl Model {
     ///
     /// # Errors
     /// When the table lacks columns of the model, or no row has a target.
-    pub fn assess(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Assessment, FitError> {
+    pub fn assess(
+        &self,
+        table: &Identified<'_>,
+        rows: &[u32],
+        options: &AssessOptions,
+    ) -> Result<Assessment, FitError> {
         let (rows, left_out) = self.with_target(table, rows)?;
         let jury = self.jury(table, &rows, options)?;
         let chosen = &jury.table;
@@ -210,7 +215,7 @@ impl Model {
     }
 
     /// Some rows of a table, and who judges them.
-    pub(crate) fn jury(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<Jury, FitError> {
+    pub(crate) fn jury(&self, table: &Identified<'_>, rows: &[u32], options: &AssessOptions) -> Result<Jury, FitError> {
         let strangers = if options.by_strangers { self.strangers(table)? } else { None };
         let members = strangers.map(|strangers| rows.iter().map(|&row| strangers[row as usize]).collect());
         Ok(Jury { table: table.select_rows(rows), members })

@@ -258,8 +258,7 @@ fn add_filled<'b>(
         }
         parts.push(value.broadcast(Shape::batch(&[1])));
     }
-    let all = if parts.len() == 1 { filled } else { Expr::concat(1, &parts) };
-    Ok(Some((missing, all)))
+    Ok(Some((missing, Expr::concat(1, &parts))))
 }
 
 fn filled_graph(inputs: &Inputs, scales: &[Scale]) -> Result<Graph, FitError> {
@@ -320,8 +319,7 @@ fn features_graph(inputs: &mut Inputs, scales: &[Scale], missing_seen: &[bool]) 
             names.push(category.name.clone());
         }
     }
-    let features = if parts.len() == 1 { parts[0] } else { Expr::concat(1, &parts) };
-    b.output("features", features);
+    b.output("features", Expr::concat(1, &parts));
     inputs.features = names;
     Ok(builder.finish()?)
 }

@@ -4,6 +4,7 @@ use backpass::Graph;
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Dense, Lookup, Mlp, Network, Weights};
 use backpass::train::{Epoch, Observer, Predictor, StopReason, TrainOptions, TrainReport, train};
+use backpass::view::fraction;
 use backpass_kernels::Real;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -277,12 +278,7 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
     }
     decisions.push(match sizes {
         (rows, _) if bagged => {
-            let part = match parts {
-                2 => "half".to_string(),
-                3 => "third".to_string(),
-                _ => format!("{parts}th"),
-            };
-            format!("{rows} rows; {parts} networks, each validated on another {part} of them")
+            format!("{rows} rows; {parts} networks, each validated on another {} of them", fraction(parts))
         }
         (rows, Some(validation)) => format!("{rows} rows to train on, {validation} to validate on"),
         (rows, None) => format!("{rows} rows to train on, none to validate on"),
@@ -293,6 +289,11 @@ pub fn prepare_from(whole: Table, options: &FitOptions) -> Result<Prepared, FitE
 }
 
 impl Prepared {
+    /// What is predicted.
+    pub fn target(&self) -> &Target {
+        &self.model.target
+    }
+
     /// The rows of an epoch of one network.
     pub fn rows(&self) -> usize {
         let rows = match &self.data {

@@ -9,7 +9,7 @@ use crate::options::FitOptions;
 use crate::read::{ReadOptions, read};
 use crate::schema::Schema;
 use crate::split::{Split, Strategy, folds, holdout};
-use crate::table::Table;
+use crate::table::{Identified, Table};
 use crate::task::Target;
 
 /// Key of the stream that draws validation rows, apart from those of weights, shuffling and dropout.
@@ -48,13 +48,13 @@ pub(crate) fn split(table: Table, schema: &Schema, target: &Target, options: &Fi
 
 impl Model {
     /// Whether the model was trained on this table, whatever its file is called: it has the same columns and cells.
-    pub fn was_trained_on(&self, table: &Table) -> bool {
+    pub fn was_trained_on(&self, table: &Identified<'_>) -> bool {
         table.fingerprint() == self.manifest.fingerprint
     }
 
     /// The rows that training set aside to validate on, if [`Model::was_trained_on`] this table: of a bag those that were
     /// set aside from one of its networks, all in the end; none where training kept nothing of its table apart.
-    pub fn held_out(&self, table: &Table) -> Result<Option<Vec<u32>>, FitError> {
+    pub fn held_out(&self, table: &Identified<'_>) -> Result<Option<Vec<u32>>, FitError> {
         let options = &self.manifest.options;
         if self.is_bag() {
             let known =
@@ -75,7 +75,7 @@ impl Model {
 
     /// For each row of the table that a bag was trained on, the number of the network that has not learnt from it, if there
     /// is one.
-    pub(crate) fn strangers(&self, table: &Table) -> Result<Option<Vec<Option<u32>>>, FitError> {
+    pub(crate) fn strangers(&self, table: &Identified<'_>) -> Result<Option<Vec<Option<u32>>>, FitError> {
         if !self.is_bag() || !self.was_trained_on(table) {
             return Ok(None);
         }

@@ -96,7 +96,7 @@ pub use read::{Format, ReadOptions, STANDARD_INPUT, read, read_from};
 pub use schema::{ColumnSchema, Kind, Level, Schema};
 pub use split::{Split, Strategy, folds, holdout};
 pub use summary::{Summary, SummaryMetrics, SummaryRows};
-pub use table::{Cells, Column, Lines, Table};
+pub use table::{Cells, Column, Identified, Lines, Table};
 pub use task::{Target, Task, TaskName};
 pub use text_cells::{TextCells, Values};
 pub use tune::{Search, Space, Trial, TuneError, TuneOptions, tune};

@@ -127,6 +127,12 @@ impl Task {
 }
 
 impl Target {
+    /// The names of the metrics that judge all its predictions together.
+    pub fn metric_names(&self) -> Result<Vec<&'static str>, FitError> {
+        let of_no_rows = self.metrics(&[], &[], None, |_| true)?;
+        Ok(of_no_rows.values.into_iter().map(|(name, _)| name).collect())
+    }
+
     /// Metrics of probabilities or predictions, at least those that are wanted, of rows that count as their weights say.
     pub(crate) fn metrics(
         &self,

@@ -1,6 +1,8 @@
 //! Tables: named columns of equal length, kept as the file has them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::digest::Digest;
@@ -22,6 +24,28 @@ pub struct Table {
     pub delimiter: Option<u8>,
     /// What was decided while reading, one sentence each.
     pub notes: Vec<String>,
+}
+
+/// A table with its fingerprint, computed when it is first asked for. While this borrows the table, neither can change.
+#[derive(Debug)]
+pub struct Identified<'a> {
+    table: &'a Table,
+    fingerprint: OnceCell<String>,
+}
+
+impl Identified<'_> {
+    /// What [`Table::fingerprint`] gives.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| self.table.fingerprint())
+    }
+}
+
+impl Deref for Identified<'_> {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        self.table
+    }
 }
 
 /// A named column.
@@ -175,6 +199,11 @@ impl Table {
         digest.finish()
     }
 
+    /// The table with its fingerprint, to recognise it more than once.
+    pub fn identified(&self) -> Identified<'_> {
+        Identified { table: self, fingerprint: OnceCell::new() }
+    }
+
     /// The names of the columns in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
@@ -286,6 +315,15 @@ mod tests {
         assert!(table.drop_column("a").is_ok());
         assert!(table.drop_column("a").is_err());
         assert_eq!(table.names().collect::<Vec<_>>(), ["n"]);
+    }
+
+    #[test]
+    fn a_fingerprint_is_computed_once() {
+        let table = table();
+        let identified = table.identified();
+        assert_eq!(identified.fingerprint(), table.fingerprint());
+        assert_eq!(identified.fingerprint().as_ptr(), identified.fingerprint().as_ptr());
+        assert_ne!(identified.fingerprint(), identified.head(2).identified().fingerprint());
     }
 
     #[test]

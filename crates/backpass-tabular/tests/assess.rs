@@ -39,7 +39,7 @@ fn trained(table: &Table, more: FitOptions) -> Fitted {
 
 fn assessed(fitted: &Fitted, table: &Table) -> Assessment {
     let rows: Vec<u32> = (0..table.rows() as u32).collect();
-    fitted.model.assess(table, &rows, &OPTIONS).unwrap()
+    fitted.model.assess(&table.identified(), &rows, &OPTIONS).unwrap()
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn the_rows_held_out_are_those_of_training() {
         (a_number(300), FitOptions { seed: Some(3), ..FitOptions::default() }),
     ] {
         let fitted = trained(&table, options.clone());
-        let rows = fitted.model.held_out(&table).unwrap().unwrap();
+        let rows = fitted.model.held_out(&table.identified()).unwrap().unwrap();
         assert_eq!(rows.len(), fitted.rows.1);
-        let assessment = fitted.model.assess(&table, &rows, &OPTIONS).unwrap();
+        let assessment = fitted.model.assess(&table.identified(), &rows, &OPTIONS).unwrap();
         for (name, value) in &fitted.validation_metrics.as_ref().unwrap().values {
             let found = assessment.metrics.iter().find(|judged| judged.name == *name).unwrap().value;
             assert!((found - value).abs() < 1e-6, "{options:?} {name}: {found}, not {value}");
@@ -67,17 +67,17 @@ fn the_rows_held_out_are_those_of_training() {
 fn only_its_own_table_holds_rows_out() {
     let table = two_classes(300);
     let fitted = trained(&table, FitOptions::default());
-    assert!(fitted.model.was_trained_on(&table));
+    assert!(fitted.model.was_trained_on(&table.identified()));
     let renamed = Table { name: "elsewhere/other.csv".into(), ..table.clone() };
-    assert!(fitted.model.was_trained_on(&renamed), "the file may be called anything");
+    assert!(fitted.model.was_trained_on(&renamed.identified()), "the file may be called anything");
     let backwards: Vec<u32> = (0..300).rev().collect();
     for unknown in [table.select_rows(&backwards), table.head(299)] {
-        assert!(!fitted.model.was_trained_on(&unknown));
-        assert_eq!(fitted.model.held_out(&unknown).unwrap(), None);
+        assert!(!fitted.model.was_trained_on(&unknown.identified()));
+        assert_eq!(fitted.model.held_out(&unknown.identified()).unwrap(), None);
     }
     let none = trained(&table, FitOptions { validation: Some("none".into()), ..FitOptions::default() });
-    assert!(none.model.was_trained_on(&table));
-    assert_eq!(none.model.held_out(&table).unwrap(), None);
+    assert!(none.model.was_trained_on(&table.identified()));
+    assert_eq!(none.model.held_out(&table.identified()).unwrap(), None);
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn the_rows_of_a_bag_are_judged_by_the_network_that_has_not_learnt_from_them() {
     let number = |x: f64, level: usize| if x < 1e-3 { String::new() } else { (10.0 * x + level as f64).to_string() };
     for table in [table(300, number), two_classes(300)] {
         let fitted = trained(&table, FitOptions { bag: Some(3), epochs: Some(20), ..FitOptions::default() });
-        let rows = fitted.model.held_out(&table).unwrap().unwrap();
+        let rows = fitted.model.held_out(&table.identified()).unwrap().unwrap();
         assert_eq!(rows.len(), fitted.rows.0);
         let value = |options: &AssessOptions, name: &str| {
-            let assessment = fitted.model.assess(&table, &rows, options).unwrap();
+            let assessment = fitted.model.assess(&table.identified(), &rows, options).unwrap();
             assessment.metrics.iter().find(|judged| judged.name == name).unwrap().value
         };
         for (name, wanted) in &fitted.validation_metrics.as_ref().unwrap().values {
@@ -138,7 +138,7 @@ fn an_assessment_of_a_number() {
     let table = a_number(400);
     let fitted = trained(&table, FitOptions::default());
     let rows: Vec<u32> = (100..400).collect();
-    let found = fitted.model.assess(&table, &rows, &OPTIONS).unwrap();
+    let found = fitted.model.assess(&table.identified(), &rows, &OPTIONS).unwrap();
     assert_eq!(found.rows, 300);
     let Details::Numbers(all) = &found.details else { panic!("there are numbers") };
     let [numbers] = &all[..] else { panic!("there is one target") };
@@ -169,7 +169,8 @@ fn threads_never_change_an_assessment_and_the_seed_does() {
     let fitted = trained(&table, FitOptions::default());
     let rows: Vec<u32> = (0..200).collect();
     let of = |threads, seed| {
-        let found = fitted.model.assess(&table, &rows, &AssessOptions { threads, seed, ..OPTIONS }).unwrap();
+        let found =
+            fitted.model.assess(&table.identified(), &rows, &AssessOptions { threads, seed, ..OPTIONS }).unwrap();
         (found.metrics, found.importance, found.dependence, found.worst)
     };
     assert_eq!(of(1, 7), of(3, 7));
@@ -186,7 +187,7 @@ fn rows_without_a_target_are_left_out() {
     table.columns.push(Column { name: "y".into(), cells: Cells::Text(cells) });
     let found = assessed(&fitted, &table);
     assert_eq!((found.rows, found.left_out), (150, 50));
-    assert!(fitted.model.assess(&table, &[0, 1], &OPTIONS).is_err());
+    assert!(fitted.model.assess(&table.identified(), &[0, 1], &OPTIONS).is_err());
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn models_are_compared_on_the_same_resamples() {
     let linear = trained(&table, linear).model;
     let rows: Vec<u32> = (0..300).collect();
     let models = [("linear".to_string(), linear), ("wide".to_string(), wide.clone()), ("again".to_string(), wide)];
-    let found = compare(&models, &table, &rows, &OPTIONS).unwrap();
+    let found = compare(&models, &table.identified(), &rows, &OPTIONS).unwrap();
     let of = |model: &str, metric: &str| {
         found.differences.iter().find(|d| d.model == model && d.metric == metric).unwrap().clone()
     };
@@ -216,13 +217,13 @@ fn models_are_compared_on_the_same_resamples() {
     }
     let value = |at: usize| found.models[at].metrics[0].value;
     assert_eq!(of("wide", "rmse").value, value(1) - value(0));
-    let turned = compare(&models[1..], &table, &rows, &OPTIONS).unwrap();
+    let turned = compare(&models[1..], &table.identified(), &rows, &OPTIONS).unwrap();
     for difference in &turned.differences {
         let bounds = difference.interval.unwrap();
         assert_eq!((difference.value, bounds.low, bounds.high, difference.better), (0.0, 0.0, 0.0, None));
     }
     let other = ("other".to_string(), trained(&two_classes(300), FitOptions::default()).model);
-    let error = compare(&[models[0].clone(), other], &table, &rows, &OPTIONS).unwrap_err().to_string();
+    let error = compare(&[models[0].clone(), other], &table.identified(), &rows, &OPTIONS).unwrap_err().to_string();
     assert!(error.contains("linear and other cannot be compared: their tasks are regression and binary"), "{error}");
 }
 
@@ -237,7 +238,7 @@ fn there_is_no_verdict_where_only_some_models_know_the_rows() {
     let other = ("other".to_string(), trained(&a_number(200), weak).model);
     let decided = |models: &[&(String, Model)], rows: &[u32], options: &AssessOptions| {
         let models: Vec<_> = models.iter().map(|model| (*model).clone()).collect();
-        let found = compare(&models, &table, rows, options).unwrap();
+        let found = compare(&models, &table.identified(), rows, options).unwrap();
         let any = found.differences.iter().any(|difference| difference.better.is_some());
         assert_ne!(any, found.undecided.is_some(), "{found:?}");
         (found.undecided.unwrap_or_default(), found.models.iter().map(|model| model.learnt).collect::<Vec<_>>())

@@ -249,7 +249,7 @@ fn several_targets_are_assessed_compared_and_explained() {
     let table = two_targets(300);
     let plain = fit(&table, &quick("near,far")).unwrap().model;
     let bounded = fit(&table, &with_interval("near,far", 0.9)).unwrap().model;
-    let assessed = bounded.assess(&table, &all(&table), &OPTIONS).unwrap();
+    let assessed = bounded.assess(&table.identified(), &all(&table), &OPTIONS).unwrap();
     let Details::Numbers(numbers) = &assessed.details else { panic!("there are numbers") };
     assert_eq!(numbers.iter().map(|n| n.target.as_str()).collect::<Vec<_>>(), ["near", "far"]);
     let intervals = numbers[1].intervals.as_ref().unwrap();
@@ -270,7 +270,7 @@ fn several_targets_are_assessed_compared_and_explained() {
     assert_eq!(assessed.error, "rrmse");
 
     let models = [("plain".to_string(), plain.clone()), ("bounded".to_string(), bounded.clone())];
-    let compared = compare(&models, &table, &all(&table), &OPTIONS).unwrap();
+    let compared = compare(&models, &table.identified(), &all(&table), &OPTIONS).unwrap();
     let titles: Vec<String> = compared.models[1].metrics.iter().map(|judged| judged.title()).collect();
     assert!(
         titles.contains(&"rmse of far".to_string()) && !titles.iter().any(|t| t.starts_with("coverage")),
@@ -278,7 +278,7 @@ fn several_targets_are_assessed_compared_and_explained() {
     );
     assert_eq!(compared.models[0].metrics.len(), compared.models[1].metrics.len());
     let alike = [models[1].clone(), models[1].clone()];
-    let alike = compare(&alike, &table, &all(&table), &OPTIONS).unwrap();
+    let alike = compare(&alike, &table.identified(), &all(&table), &OPTIONS).unwrap();
     assert!(alike.models[0].metrics.iter().any(|judged| judged.title() == "coverage of near"));
 
     // The loss of the row is that of all targets; without them the first one's prediction is explained.

@@ -81,7 +81,7 @@ fn a_bag_that_is_stopped_keeps_the_networks_that_are_done() {
     assert!(fitted.decisions.contains(&"training was stopped: 1 of 3 networks are kept".to_string()));
     assert!(fitted.validation_metrics.unwrap().get("accuracy").unwrap() > 0.9);
     // It has learnt from the rows of the other folds.
-    let rows = fitted.model.held_out(&table).unwrap().unwrap();
+    let rows = fitted.model.held_out(&table.identified()).unwrap().unwrap();
     assert!((113..=116).contains(&rows.len()), "{}", rows.len());
     // If none is done, the one that has begun is all there is.
     let fitted = stopped_in(&table, 0);

@@ -418,13 +418,17 @@ impl<'b> Expr<'b> {
     /// Indices `start..end` along `axis`.
     #[track_caller]
     pub fn slice(self, axis: usize, start: usize, end: usize) -> Self {
-        self.apply(op::Slice { axis, start, end })
+        let is_whole = start == 0 && self.shape().dims().get(axis) == Some(&Dim::Fixed(end));
+        if is_whole { self } else { self.apply(op::Slice { axis, start, end }) }
     }
 
     /// Operands side by side along `axis`; at least one.
     #[track_caller]
     pub fn concat(axis: usize, parts: &[Expr<'b>]) -> Self {
-        parts[0].builder.push(op::Concat { axis }, parts)
+        match parts {
+            [only] if matches!(only.shape().dims().get(axis), Some(Dim::Fixed(_))) => *only,
+            _ => parts[0].builder.push(op::Concat { axis }, parts),
+        }
     }
 
     /// The rows of this table numbered by `indices`.
@@ -509,5 +513,22 @@ impl<'b> ops::Neg for Expr<'b> {
     #[track_caller]
     fn neg(self) -> Expr<'b> {
         self.apply(op::Neg)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_nothing_is_not_built() {
+        let b = Builder::new();
+        let x = b.input("x", Shape::batch(&[3]));
+        let same = [x.slice(1, 0, 3), Expr::concat(1, &[x]), x.reshape(x.shape()), x.broadcast(x.shape())];
+        assert!(same.iter().all(|expr| expr.id() == x.id()));
+        assert_ne!(x.slice(1, 0, 2).id(), x.id());
+        assert!(!b.has_errors());
+        Expr::concat(0, &[x]);
+        assert!(b.has_errors(), "the batch is not joined, not even with nothing");
     }
 }

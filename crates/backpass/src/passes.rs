@@ -215,7 +215,7 @@ pub fn simplify(graph: &Graph) -> Graph {
                 let value = Array::scalar(size(a, op.axis)? as f64);
                 rebuilt(result, ops::Constant { value }.into(), &[])
             }
-            (Op::Reshape(_) | Op::Broadcast(_), &[a]) if same_shape(a) => Some(a),
+            (Op::Reshape(_) | Op::Broadcast(_) | Op::Slice(_) | Op::Concat(_), &[a]) if same_shape(a) => Some(a),
             (Op::Reshape(_) | Op::Broadcast(_), &[a]) if repeats_a_number(result, a) => {
                 let op = ops::Broadcast { shape: node.shape.clone() };
                 rebuilt(result, op.into(), &[result.node(a).args[0]])

@@ -6,7 +6,7 @@
 mod number;
 mod plots;
 
-pub use number::{GAP, array, array_within, number, shape};
+pub use number::{GAP, array, array_within, fraction, number, ordinal, shape};
 pub use plots::{Grid, InitRanges, Landscape, LayerRange, NeuronMap, Profile};
 
 use crate::array::Array;

@@ -7,7 +7,7 @@ use backpass::explain::{
     Explanation, Folding, NeuronOptions, Question, Source, dense_layers, neurons, recognise, structure,
 };
 use backpass::graph::NodeId;
-use backpass::nn::{Activation, Mlp, Network};
+use backpass::nn::{Activation, Embedding, Mlp, Network};
 use backpass::ops::Category;
 use backpass::text::parse_expression;
 use backpass::view::{Level, Pass, Role, View};
@@ -384,6 +384,23 @@ fn arrays_stand_between_layers() {
     assert_eq!(whole.nodes.iter().map(|n| n.label.as_str()).collect::<Vec<_>>(), ["x", "network"]);
     let open = structure(&network.graph, &Folding { level: Level::Layer, fold: &[], open: &["hidden2".to_string()] });
     assert!(open.nodes.iter().any(|n| n.label == "@") && open.groups.len() == 1);
+}
+
+#[test]
+fn what_arranges_the_values_of_folded_layers_is_called_after_its_operator() {
+    let mut mlp = Mlp::new(3, &[4], &Activation::parse("tanh").unwrap(), 2);
+    (mlp.embedded, mlp.embeddings) = (2, Embedding::parse("periodic").unwrap());
+    let graph = mlp.build(1).unwrap().graph;
+    let layers = ["periodic", "hidden1", "output"].map(String::from);
+    let folded = Folding { fold: &layers, ..Folding::at(Level::Operator) };
+    for (folding, count) in [(folded, 1), (Folding::at(Level::Layer), 2)] {
+        let view = structure(&graph, &folding);
+        let concat: Vec<_> = view.nodes.iter().filter(|n| n.label == "concat").collect();
+        assert!(concat.len() == count && concat.iter().all(|n| n.name == "concat"), "{concat:?}");
+        assert!(view.nodes.iter().any(|n| n.formula.contains("concat @ ")), "{view:?}");
+    }
+    let open = structure(&graph, &Folding::at(Level::Operator));
+    assert!(open.nodes.iter().all(|n| n.name != "concat"));
 }
 
 #[test]

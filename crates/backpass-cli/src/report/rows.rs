@@ -1,6 +1,6 @@
 //! Which rows of a table judge models.
 
-use backpass_tabular::{Model, Table};
+use backpass_tabular::{Identified, Model, Table};
 
 use crate::exit::Failure;
 
@@ -19,7 +19,11 @@ pub struct Rows {
 impl Rows {
     /// The rows of a table that no model has learnt from, unless all are wanted: of a table that a model was trained on those
     /// that its training held out.
-    pub fn of<'a>(models: impl IntoIterator<Item = &'a Model>, table: &Table, all: bool) -> Result<Rows, Failure> {
+    pub fn of<'a>(
+        models: impl IntoIterator<Item = &'a Model>,
+        table: &Identified<'_>,
+        all: bool,
+    ) -> Result<Rows, Failure> {
         let mut numbers: Vec<u32> = (0..table.rows() as u32).collect();
         let (mut held_out, mut learnt) = (false, false);
         for model in models {

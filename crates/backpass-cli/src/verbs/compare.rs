@@ -52,6 +52,7 @@ impl Compare {
         let load = |path: &PathBuf| Ok((name(path, files), Model::load(path)?));
         let models: Vec<(String, Model)> = files.iter().map(load).collect::<Result<_, Failure>>()?;
         let table = self.judging.reading.table(data)?;
+        let table = table.identified();
         let rows = Rows::of(models.iter().map(|(_, model)| model), &table, self.all_rows)?;
         let first = &models[0].1;
         let options = options(first, self.judging.threads.count(), rows.unseen);

@@ -132,7 +132,7 @@ impl Doctor {
             trained_on.file_name().map_or("DATA".into(), |name| name.to_string_lossy())
         );
         let table = given.reading.table(path).map_err(|error| Failure::from(error).with_help(&help))?;
-        if !model.was_trained_on(&table) {
+        if !model.was_trained_on(&table.identified()) {
             let message = format!("{}: the model was trained on another table, {}", table.name, model.manifest.data);
             return Err(Failure::new(Exit::Data, format!("{message}\n{help}")));
         }

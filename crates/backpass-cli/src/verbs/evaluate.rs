@@ -57,11 +57,12 @@ struct Document<'a> {
 impl Evaluate {
     pub fn run(self, talk: &Talk) -> Result<(), Failure> {
         let model = Model::load(&self.model)?;
+        Demand::suit(&self.require, &model.target)?;
         let table = self.judging.reading.table(&self.data)?;
         let (metrics, rows, surprises) =
             model.evaluate(&table, self.judging.threads.count()).map_err(Failure::of_table)?;
         let mut notes = surprises.notes();
-        if model.was_trained_on(&table) {
+        if model.was_trained_on(&table.identified()) {
             let other = "`backpass report` judges by rows that it has not learnt from, where there are any";
             notes.push(format!("the model was trained on this very table; {other}"));
         }

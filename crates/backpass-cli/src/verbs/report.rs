@@ -52,9 +52,10 @@ impl Report {
         check_writable(&self.output, self.force)?;
         let model = Model::load(&self.model)?;
         let table = self.reading.table(&self.data)?;
+        let table = table.identified();
         let rows = Rows::of([&model], &table, self.all_rows)?;
         talk.say(format!("{} {}", rows.numbers.len(), rows.are));
-        let learnt = model.was_trained_on(&table).then_some(&table);
+        let learnt = model.was_trained_on(&table).then_some(&*table);
         let threads = self.threads.count();
         let report = report::Report { model: &model, table: &table, rows: &rows, learnt, stages: None, threads };
         report.write(&self.output, self.force)?;

@@ -172,6 +172,7 @@ impl Train {
     ) -> Result<(Fitted, Option<Events>), Failure> {
         profile.enter("encode");
         let prepared = prepare_from(table, options)?;
+        Demand::suit(&self.require, prepared.target())?;
         prepared.decisions.iter().for_each(|decision| talk.say(format!("  {decision}")));
         let config = Config { options: prepared.resolved.clone(), ..Config::default() };
         config.to_toml()?.lines().for_each(|line| talk.detail(format!("  {line}")));
@@ -210,13 +211,11 @@ impl Train {
         // Neither a share nor none is the name of a table.
         let apart = apart.filter(|text| *text != "none" && text.parse::<f64>().is_err());
         let apart = apart.map(|file| reading.table(Path::new(file))).transpose()?;
-        let learnt = Some(table);
-        let (table, rows) = match &apart {
-            Some(table) => (table, Rows::validated(table)),
-            None => (table, Rows::of([model], table, false)?),
-        };
-        let threads = self.training.threads.count();
-        Report { model, table, rows: &rows, learnt, stages: Some(profile), threads }.write(path, self.force)
+        let judged = apart.as_ref().unwrap_or(table).identified();
+        let rows = if apart.is_some() { Rows::validated(&judged) } else { Rows::of([model], &judged, false)? };
+        let (learnt, threads) = (Some(table), self.training.threads.count());
+        let report = Report { model, table: &judged, rows: &rows, learnt, stages: Some(profile), threads };
+        report.write(path, self.force)
     }
 
     /// Results to standard output, the rest beside it.

@@ -7,7 +7,7 @@ use super::{AssessOptions, Interval, Judged};
 use crate::fit_error::FitError;
 use crate::metrics::{Better, Metric, metric_named};
 use crate::model::Model;
-use crate::table::Table;
+use crate::table::Identified;
 use crate::task::Target;
 
 /// With fewer rows, resamples are too much alike for their intervals to hold.
@@ -68,7 +68,7 @@ pub struct Difference {
 /// When the models do not predict the same, the table lacks columns of one, or no row has a target.
 pub fn compare(
     models: &[(String, Model)],
-    table: &Table,
+    table: &Identified<'_>,
     rows: &[u32],
     options: &AssessOptions,
 ) -> Result<Comparison, FitError> {
@@ -134,7 +134,7 @@ pub fn compare(
 
 impl Model {
     /// Whether what judges some rows of a table has learnt from any of them.
-    fn has_learnt_from(&self, table: &Table, rows: &[u32], options: &AssessOptions) -> Result<bool, FitError> {
+    fn has_learnt_from(&self, table: &Identified<'_>, rows: &[u32], options: &AssessOptions) -> Result<bool, FitError> {
         if !self.was_trained_on(table) {
             return Ok(false);
         }

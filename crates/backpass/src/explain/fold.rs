@@ -99,6 +99,14 @@ impl Maker<'_> {
                 self.names.set(*end, &name);
             }
         }
+        // Where scopes are folded, numbers would count what is not seen.
+        if order.iter().any(|part| !matches!(part, Part::Node(_))) {
+            for part in &order {
+                if let Part::Node(id) = part {
+                    self.names.set_operator(self.graph, *id);
+                }
+            }
+        }
         let mut view = View {
             output: self.result.map(|r| place[&parts[r.index()]]),
             of: self.numbers.map_or(String::new(), |e| e.of().to_string()),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, NodeId};
-use crate::ops::Op;
+use crate::ops::{Category, Op};
 use crate::text::operation;
 use crate::view::{array, number};
 
@@ -19,6 +19,8 @@ pub struct Names {
     aliases: HashMap<NodeId, Vec<NodeId>>,
     /// For a node whose value is only read under other sizes: the node with those sizes.
     faces: Vec<NodeId>,
+    /// The nodes that are called `v1`, `v2`, ….
+    numbered: HashSet<NodeId>,
 }
 
 /// Characters up to which the text of a constant array is its name.
@@ -64,7 +66,7 @@ impl Names {
         }
         let mut constants = (1..).map(|n| format!("c{n}")).filter(|name| !taken.contains(name.as_str()));
         let mut fresh = (1..).map(|n| format!("v{n}")).filter(|name| !taken.contains(name.as_str()));
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut numbered): (Vec<String>, HashSet<NodeId>) = Default::default();
         for id in graph.ids() {
             let root = roots[id.index()];
             names.push(match (given[id.index()], &graph.node(id).op) {
@@ -75,10 +77,13 @@ impl Names {
                     text if text.chars().count() <= SHORT => text,
                     _ => constants.next().unwrap_or_default(),
                 },
-                _ => fresh.next().unwrap_or_default(),
+                _ => {
+                    numbered.insert(id);
+                    fresh.next().unwrap_or_default()
+                }
             });
         }
-        Names { names, roots, aliases, faces }
+        Names { names, roots, aliases, faces, numbered }
     }
 
     /// The name of a node.
@@ -90,6 +95,19 @@ impl Names {
     pub(super) fn set(&mut self, id: NodeId, name: &str) {
         for index in std::iter::once(id).chain(self.aliases.get(&id).into_iter().flatten().copied()) {
             self.names[index.index()] = name.to_string();
+        }
+    }
+
+    /// Calls a node that only arranges values after its operator in place of its number: `concat`, `concat2`, ….
+    pub(super) fn set_operator(&mut self, graph: &Graph, id: NodeId) {
+        let info = graph.node(id).op.info();
+        if info.category != Category::Movement || !self.numbered.contains(&id) {
+            return;
+        }
+        let further = (2..).map(|n| format!("{}{n}", info.name));
+        let free = |name: &String| !self.names.contains(name);
+        if let Some(name) = std::iter::once(info.name.to_string()).chain(further).find(free) {
+            self.set(id, &name);
         }
     }
 

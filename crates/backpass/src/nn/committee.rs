@@ -4,7 +4,7 @@ use super::{Network, NetworkError, Pace, Weights};
 use crate::array::Array;
 use crate::builder::{Builder, Expr};
 use crate::graph::{Graph, ScopeId, ScopeKind};
-use crate::ops::Op;
+use crate::ops::{Concat, Op};
 use crate::passes::part;
 use crate::shape::Shape;
 
@@ -56,7 +56,8 @@ impl Network {
                 let results = builder.scope(&name(index), ScopeKind::Network, || builder.embed(&graph, &[("x", x)]));
                 outputs.extend(results.into_iter().filter(|(name, _)| name == "y").map(|(_, y)| y));
             }
-            builder.output("y", Expr::concat(1, &outputs));
+            // A node of its own even for a single member: by it members are found again.
+            builder.output("y", builder.push(Concat { axis: 1 }, &outputs));
             builder.finish()
         };
         let mut weights = Weights::new();

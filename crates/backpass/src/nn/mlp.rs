@@ -210,11 +210,11 @@ impl Mlp {
         let embeddings = self.embeddings.iter().filter(|_| self.embedded > 0);
         let mut parts: Vec<Expr<'b>> = embeddings.map(|embedding| embedding.forward(x, self.embedded)).collect();
         if numbers > 0 {
-            parts.push(if self.lookups.is_empty() { x } else { x.slice(1, 0, numbers) });
+            parts.push(x.slice(1, 0, numbers));
         }
         let lookups = self.lookups.iter().enumerate();
         parts.extend(lookups.map(|(i, lookup)| lookup.forward(x.slice(1, numbers + i, numbers + i + 1), i)));
-        let mut value = if parts.len() == 1 { parts[0] } else { Expr::concat(1, &parts) };
+        let mut value = Expr::concat(1, &parts);
         if self.front_scale {
             let scale = || builder.parameter(FRONT_SCALE, Shape::fixed(&[fan_in]));
             value = builder.scope("front_scale", ScopeKind::Function, || value * scale());
@@ -244,7 +244,7 @@ impl Mlp {
             });
             fan_in = layer.units;
         }
-        if values.len() == 1 { values[0] } else { Expr::concat(1, &values) }
+        Expr::concat(1, &values)
     }
 
     /// The weighted sums of a layer, one for each member.

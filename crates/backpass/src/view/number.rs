@@ -82,6 +82,27 @@ pub fn shape(sizes: &[usize]) -> String {
     sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
 }
 
+/// A place in words: `1st`, `2nd`, … for 0, 1, ….
+pub fn ordinal(index: usize) -> String {
+    let number = index + 1;
+    let ending = match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+/// One of so many equal parts in words: `half`, `third`, `4th`, … for 2, 3, 4, ….
+pub fn fraction(parts: usize) -> String {
+    match parts {
+        2 => "half".into(),
+        3 => "third".into(),
+        _ => ordinal(parts.saturating_sub(1)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +128,15 @@ mod tests {
         ] {
             assert_eq!(number(value, digits), text);
         }
+    }
+
+    #[test]
+    fn places_and_parts_are_counted_in_words() {
+        let places = [0, 1, 2, 3, 10, 11, 12, 20, 21, 22, 110].map(ordinal);
+        let expected = ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "23rd", "111th"];
+        assert_eq!(places, expected);
+        let parts = [2, 3, 4, 8, 11, 12, 13, 21, 22, 23].map(fraction);
+        assert_eq!(parts, ["half", "third", "4th", "8th", "11th", "12th", "13th", "21st", "22nd", "23rd"]);
     }
 
     #[test]
