@@ -25,6 +25,8 @@ pub(crate) const WIDE: usize = 2 * PANEL;
 pub(crate) const STRIP: usize = 16 * ROWS;
 /// Where a product with a transposed left matrix may be cut: whole tiles and whole cache lines of that matrix.
 pub(crate) const CUT: usize = 8 * ROWS;
+/// The registers side by side of a single row: enough that none waits for its last sum, and some lines of memory in a row.
+const ALONG: usize = 8;
 /// Keeps copied rows off each other's cache sets.
 const ROW: usize = DEPTH + 16;
 
@@ -198,10 +200,20 @@ impl<T: Real> Block<T> {
     ) {
         let depth = DEPTH.min(self.depth - from);
         let fresh = from == 0 && !self.accumulate;
-        for column in self.columns.clone().step_by(across::<T, S>()) {
+        let mut column = self.columns.start;
+        while column < self.columns.end {
             // SAFETY: the caller's promise.
             unsafe {
                 let panel = self.panel::<S>(column, from);
+                let whole = column + ALONG * S::LANES <= self.columns.end;
+                if rows.len() == 1 && whole && matches!(self.b, Right::Rows(..)) {
+                    let (a, a_row, a_step) = left(0);
+                    let t = Tile { rows: 1, depth, a, a_row, a_step, c_row: self.c_row, fresh };
+                    let c = panel.c.add(rows.start * self.c_row);
+                    tile::<S, 1, ALONG, false>(&t, &Panel { c, vectors: ALONG, edge: 0, ..panel });
+                    column += ALONG * S::LANES;
+                    continue;
+                }
                 let mut row = rows.start;
                 while row < rows.end {
                     let count = [ROWS, 4, 2].into_iter().find(|&count| count <= rows.end - row).unwrap_or(1);
@@ -211,6 +223,7 @@ impl<T: Real> Block<T> {
                     row += count;
                 }
             }
+            column += across::<T, S>();
         }
     }
 

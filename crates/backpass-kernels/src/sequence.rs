@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::command::{Access, Buffer, Chain, Command, Extent, Reading, width};
 use crate::map::{Input, Job};
 use crate::matmul::{MatmulJob, PackJob, piece};
-use crate::product;
+use crate::product::{self, PANEL};
 use crate::reduce::ReduceJob;
 use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Real, copy, index};
 
@@ -27,6 +27,8 @@ const SHARE: usize = 4;
 const CACHE: usize = 256 << 10;
 /// Rows below this would read a right factor too often.
 const FEWEST: usize = 96;
+/// A right factor of so many elements is worth a fork-join of its own where there are too few rows to share.
+const WIDE: usize = 1 << 16;
 
 /// Why commands cannot run: a mistake of whoever made them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ struct Tiled {
     elements: usize,
     /// Tiles begin at multiples of this.
     unit: usize,
+    /// Whether threads share the columns of products where there are too few rows.
+    wide: bool,
 }
 
 impl Sequence {
@@ -127,6 +131,15 @@ impl Sequence {
         let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, lent };
         let commands: usize = stage.chains.iter().map(|c| c.chain.commands.len()).sum();
         let times = times.map(|times| &times[stage.first..stage.first + commands]);
+        if let [tiled] = &stage.chains[..]
+            && tiled.wide
+            && (1..=product::ROWS).contains(&rows)
+            && pool.threads() > 1
+            && self.tile.is_none()
+        {
+            // SAFETY: the sequence is checked, and the chain is the only one.
+            return unsafe { tiled.run_wide(&frame, pool, times) };
+        }
         let threads = if stage.cost < SERIAL && self.tile.is_none() { 1 } else { pool.threads() };
         let tile = |tiled: &Tiled| self.tile.unwrap_or_else(|| tiled.tile::<T>(rows, threads));
         if threads == 1 {
@@ -209,7 +222,8 @@ impl Tiled {
             Some(Command::Reduce { outer: Extent::ONE, .. }) => crate::reduce::WIDTH,
             _ => 2,
         };
-        Tiled { chain, cost, elements, unit }
+        let wide = chain.rows == Extent::BATCH && chain.commands.iter().any(is_wide);
+        Tiled { chain, cost, elements, unit, wide }
     }
 
     /// The rows of a tile.
@@ -252,14 +266,47 @@ impl Tiled {
     ) {
         let count = self.chain.rows.at(frame.rows);
         let rows = if tiles == 1 { 0..count } else { piece(count, self.unit, tiles, index) };
-        for (i, command) in self.chain.commands.iter().enumerate() {
-            let start = times.map(|_| Instant::now());
+        self.each(times, |command| {
             // SAFETY: the caller's promise.
             unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) };
+        });
+    }
+
+    /// Runs all rows, one command after the other, of which large products are cut between threads by their columns.
+    ///
+    /// # Safety
+    ///
+    /// The chain is checked, its rows are those of the batch, and no other thread runs it or other stages.
+    unsafe fn run_wide<T: Real>(&self, frame: &Frame<'_, T>, pool: &Pool, times: Option<&[AtomicU64]>) {
+        let rows = 0..frame.rows;
+        self.each(times, |command| match command {
+            Command::Matmul { n, .. } if is_wide(command) => {
+                let parts = pool.threads().min(n / PANEL);
+                // SAFETY: the caller's promise, and columns are disjoint.
+                pool.run(parts, &|i| unsafe { frame.multiply(command, rows.clone(), piece(*n, PANEL, parts, i)) });
+            }
+            // SAFETY: the caller's promise.
+            _ => unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) },
+        });
+    }
+
+    /// Runs each command and adds what it took.
+    fn each(&self, times: Option<&[AtomicU64]>, run: impl Fn(&Command)) {
+        for (i, command) in self.chain.commands.iter().enumerate() {
+            let start = times.map(|_| Instant::now());
+            run(command);
             if let (Some(times), Some(start)) = (times, start) {
                 times[i].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
             }
         }
+    }
+}
+
+/// Whether a product of few rows is worth a fork-join.
+fn is_wide(command: &Command) -> bool {
+    match command {
+        Command::Matmul { n, k, .. } => !k.batched && *n >= 2 * PANEL && n * k.fixed >= WIDE,
+        _ => false,
     }
 }
 
@@ -316,6 +363,29 @@ impl<T: Real> Frame<'_, T> {
         unsafe { std::slice::from_raw_parts_mut(self.at(buffer).add(rows.start * width), rows.len() * width) }
     }
 
+    /// Computes some rows and columns of a product.
+    ///
+    /// # Safety
+    ///
+    /// The command is checked for so many rows, and nobody else touches what is written here, or writes what is read.
+    unsafe fn multiply(&self, command: &Command, rows: Range<usize>, columns: Range<usize>) {
+        let Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } = command else { return };
+        let (m, k) = (m.at(self.rows), k.at(self.rows));
+        if k == 0 && !accumulate {
+            // SAFETY: the caller's promise; a product without depth is not cut by columns.
+            unsafe { self.write(c, rows.clone(), *n).fill(T::ZERO) };
+        }
+        if k == 0 || rows.is_empty() || columns.is_empty() {
+            return;
+        }
+        let dims = MatmulDims { m, n: *n, k, transpose_a: *transpose_a };
+        let b = self.source(b);
+        let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
+        let (a, c) = (self.source(a), self.at(c));
+        // SAFETY: the caller's promise.
+        unsafe { MatmulJob { dims, a, b, c, accumulate: *accumulate }.run(rows, columns) };
+    }
+
     /// Runs a command on some of `all` rows.
     ///
     /// # Safety
@@ -353,20 +423,8 @@ impl<T: Real> Frame<'_, T> {
                     let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };
                     PackJob { k, n: *n, b, transposed: *transposed, to }.run(panels);
                 }
-                Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
-                    let (m, k) = (m.at(self.rows), k.at(self.rows));
-                    let rows = if whole { 0..m } else { rows };
-                    if k == 0 && !accumulate {
-                        self.write(c, rows.clone(), *n).fill(T::ZERO);
-                    }
-                    if k == 0 || rows.is_empty() || *n == 0 {
-                        return;
-                    }
-                    let dims = MatmulDims { m, n: *n, k, transpose_a: *transpose_a };
-                    let b = self.source(b);
-                    let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
-                    let (a, c) = (self.source(a), self.at(c));
-                    MatmulJob { dims, a, b, c, accumulate: *accumulate }.run(rows, 0..*n);
+                Command::Matmul { m, n, .. } => {
+                    self.multiply(command, if whole { 0..m.at(self.rows) } else { rows }, 0..*n);
                 }
                 Command::Reduce { kind, outer, axis, inner, x, y } => {
                     let (outer, axis) = (outer.at(self.rows), axis.at(self.rows));
