@@ -27,6 +27,8 @@ const SHARE: usize = 4;
 const CACHE: usize = 256 << 10;
 /// Rows below this would read a right factor too often.
 const FEWEST: usize = 96;
+/// Of so few rows each thread would read all of a right factor for too little work.
+const FEW: usize = 32;
 /// A right factor of so many elements is worth a fork-join of its own where there are too few rows to share.
 const WIDE: usize = 1 << 16;
 
@@ -133,7 +135,7 @@ impl Sequence {
         let times = times.map(|times| &times[stage.first..stage.first + commands]);
         if let [tiled] = &stage.chains[..]
             && tiled.wide
-            && (1..=product::ROWS).contains(&rows)
+            && (1..=FEW).contains(&rows)
             && pool.threads() > 1
             && self.tile.is_none()
         {
