@@ -61,7 +61,7 @@ impl Row {
 
     /// The shortest sample.
     pub fn least(&self) -> f64 {
-        self.samples.iter().copied().fold(f64::NAN, f64::min)
+        least(&self.samples)
     }
 
     /// The most memory of all rounds in bytes.
@@ -77,6 +77,11 @@ impl Row {
             n => format!("{}, {n} threads", self.contestant),
         }
     }
+}
+
+/// The least of some numbers, NaN without any.
+pub fn least(samples: &[f64]) -> f64 {
+    samples.iter().copied().fold(f64::NAN, f64::min)
 }
 
 /// The middle of some numbers, NaN without any.
