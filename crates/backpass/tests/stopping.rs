@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use backpass::loss::Loss;
 use backpass::nn::{Activation, Mlp, Network, Weights};
-use backpass::optim::{Optimizer, Schedule};
+use backpass::optim::Optimizer;
+use backpass::optim::schedule::Schedule;
 use backpass::train::{
     BatchSize, Dataset, Divergence, Epoch, Metric, StopReason, TrainOptions, TrainReport, Validation, evaluate, train,
 };
