@@ -254,6 +254,30 @@ fn plans_in_f32_agree_where_rounding_decides_nothing() {
     assert!(compared > 200, "only {compared} graphs compared");
 }
 
+/// Threads share the columns of wide products of few rows.
+#[test]
+fn few_rows_of_wide_layers_compute_what_the_interpreter_says() {
+    let pools: Vec<_> = [1, 2, 3, 5].into_iter().map(|threads| Arc::new(Pool::new(threads))).collect();
+    let b = Builder::new();
+    let x = b.input("x", Shape::batch(&[300]));
+    let [w, v] = [("w", [300, 260]), ("v", [260, 263])].map(|(name, sizes)| b.parameter(name, Shape::fixed(&sizes)));
+    let output = x.matmul(w).tanh().matmul(v);
+    b.output("output", output);
+    b.output("loss", (output * output).mean_all());
+    let graph = with_training(&b.finish().unwrap());
+    let mut random = Random(7);
+    let mut array = |sizes: &[usize]| Array::from_fn(sizes, |_| (2.0 * random.unit() - 1.0) / 16.0);
+    let values = [("x", array(&[33, 300])), ("w", array(&[300, 260])), ("v", array(&[260, 263]))];
+    let values = values.map(|(name, value)| (name.to_string(), value)).to_vec();
+    let all = Case { graph: graph.clone(), values, rows: 33 };
+    for rows in [1, 2, 7, 32, 33] {
+        let case = fewer_rows(&all, rows);
+        let trace = interpret(&graph, &case.point()).unwrap();
+        check::<f64>(&graph, &case, &trace, &CompileOptions::rows(rows), 1e-10, &pools);
+        check::<f32>(&graph, &case, &trace, &CompileOptions::rows(33), 1e-4, &pools);
+    }
+}
+
 /// Right factors that leave the caches are packed, also where they lie row by row and where their depth is the batch.
 #[test]
 fn large_products_are_packed() {
