@@ -4,7 +4,7 @@ use backpass::array::Array;
 use backpass::builder::{Builder, Expr};
 use backpass::interpret::constant;
 use backpass::nn::Network;
-use backpass::ops::Op;
+use backpass::ops::{Op, Slice};
 use backpass::shape::Shape;
 use backpass::text::{add_expression, free_names};
 use backpass::train::{Dataset, TrainOptions, covariance};
@@ -133,8 +133,8 @@ impl Formula {
         let b = &builder;
         let x = b.input("x", Shape::batch(&[features.len()]));
         let column = |(index, name): (usize, &String)| {
-            let column = x.slice(1, index, index + 1);
-            // `x` is the whole row.
+            // A node of its own even where there is no other column: it takes the column's name, but `x` is the whole row.
+            let column = b.push(Slice { axis: 1, start: index, end: index + 1 }, &[x]);
             (name.clone(), if name == "x" { column } else { column.named(name) })
         };
         let columns: Vec<(String, Expr<'_>)> = features.iter().enumerate().map(column).collect();
