@@ -85,6 +85,7 @@ fn a_cycle_in_vain_ends_training() {
         assert_eq!(report.history.len(), epochs, "{schedule}");
         assert_eq!(report.best_epoch, 2);
     }
+    assert_eq!(trained("coslog(patience=3)", 0.2).stop.name(), "epochs");
     let reason = trained("coslog(patience=2)", 0.2).stop.to_string();
     assert_eq!(reason, "validation loss has not improved for 6 epochs (best 0.04000 at epoch 2)");
 }

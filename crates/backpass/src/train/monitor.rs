@@ -143,13 +143,15 @@ impl<'a, T: Real, D: Real> Monitor<'a, T, D> {
         self.halted()
     }
 
-    /// Whether a cycle of the schedule ends, after as many without improvement as it has patience for.
+    /// Whether a cycle of the schedule, not the last one, ends after as many without improvement as it has patience for.
     fn cycles_were_in_vain(&self) -> bool {
         // Epochs count from 1; a cycle has those that begin in it.
         let cycle = |epoch: usize| self.options.schedule.patient_cycle(self.options.progress(epoch as f64 - 1.0));
         let epoch = self.history.len();
         match (cycle(self.improved_in.max(1)), cycle(epoch), cycle(epoch + 1)) {
-            (Some((improved, patience)), Some((now, _)), Some((next, _))) => next > now && now - improved >= patience,
+            (Some((improved, patience)), Some((now, _)), Some((next, _))) => {
+                epoch < self.options.epochs && next > now && now - improved >= patience
+            }
             _ => false,
         }
     }
