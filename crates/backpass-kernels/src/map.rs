@@ -367,11 +367,6 @@ impl<T: Real> Part<'_, T> {
 #[inline(always)]
 fn uniform<T: Real>(key: u64, step: u64, start: usize, to: &mut [T]) {
     let (counter, skipped) = (start / 4, start % 4);
-    if skipped == 0
-        && let (whole, []) = to.as_chunks_mut()
-    {
-        return philox::fill_uniform(key, step, counter as u64, whole);
-    }
     let mut numbers = [[T::ZERO; 4]; BLOCK / 4 + 1];
     let numbers = &mut numbers[..(skipped + to.len()).div_ceil(4)];
     philox::fill_uniform(key, step, counter as u64, numbers);

@@ -264,14 +264,11 @@ impl Math for f64 {
 
     #[inline(always)]
     fn exp_tail(r: f64) -> f64 {
-        // In pairs (Estrin), of which fewer wait for each other: it is the longest chain of an exponential of one number.
-        let (r2, pair) = (r * r, |a: f64, b: f64| a + b * r);
-        let r4 = r2 * r2;
-        let low = pair(0.5, 0.16666666666666677) + r2 * pair(0.0416666666666667, 0.008333333333321579);
-        let middle =
-            pair(0.0013888888888866809, 0.00019841269886265855) + r2 * pair(2.4801587360632793e-5, 2.75572440622029e-6);
-        let high = pair(2.7557242681815276e-7, 2.5109090337381914e-8) + r2 * 2.092447049112849e-9;
-        low + r4 * (middle + r4 * high)
+        horner!(r;
+            0.5, 0.16666666666666677, 0.0416666666666667, 0.008333333333321579,
+            0.0013888888888866809, 0.00019841269886265855, 2.4801587360632793e-5,
+            2.75572440622029e-6, 2.7557242681815276e-7, 2.5109090337381914e-8,
+            2.092447049112849e-9)
     }
 
     #[inline(always)]

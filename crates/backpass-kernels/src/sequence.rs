@@ -2,7 +2,8 @@
 //!
 //! A sequence has stages, one after the other. The chains of a stage do not depend on each other, and neither do the rows
 //! of a chain, so all tiles of a stage run at once in one fork-join, and what a tile computes is still in the cache when its
-//! next command reads it. No result depends on how a chain is cut.
+//! next command reads it. Where there are too few rows for that, threads share the columns of wide products. No result depends
+//! on how a chain or a product is cut.
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -268,10 +269,12 @@ impl Tiled {
     ) {
         let count = self.chain.rows.at(frame.rows);
         let rows = if tiles == 1 { 0..count } else { piece(count, self.unit, tiles, index) };
-        self.each(times, |command| {
+        for (i, command) in self.chain.commands.iter().enumerate() {
             // SAFETY: the caller's promise.
-            unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) };
-        });
+            timed(times.map(|times| &times[i]), || unsafe {
+                frame.execute(pool, command, self.chain.rows, rows.clone());
+            });
+        }
     }
 
     /// Runs all rows, one command after the other, of which large products are cut between threads by their columns.
@@ -281,26 +284,30 @@ impl Tiled {
     /// The chain is checked, its rows are those of the batch, and no other thread runs it or other stages.
     unsafe fn run_wide<T: Real>(&self, frame: &Frame<'_, T>, pool: &Pool, times: Option<&[AtomicU64]>) {
         let rows = 0..frame.rows;
-        self.each(times, |command| match command {
-            Command::Matmul { n, .. } if is_wide(command) => {
-                let parts = pool.threads().min(n / PANEL);
-                // SAFETY: the caller's promise, and columns are disjoint.
-                pool.run(parts, &|i| unsafe { frame.multiply(command, rows.clone(), piece(*n, PANEL, parts, i)) });
-            }
-            // SAFETY: the caller's promise.
-            _ => unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) },
-        });
-    }
-
-    /// Runs each command and adds what it took.
-    fn each(&self, times: Option<&[AtomicU64]>, run: impl Fn(&Command)) {
         for (i, command) in self.chain.commands.iter().enumerate() {
-            let start = times.map(|_| Instant::now());
-            run(command);
-            if let (Some(times), Some(start)) = (times, start) {
-                times[i].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            let time = times.map(|times| &times[i]);
+            match command {
+                Command::Matmul { n, .. } if is_wide(command) => {
+                    let parts = pool.threads().min(n / PANEL);
+                    pool.run(parts, &|part| {
+                        let columns = piece(*n, PANEL, parts, part);
+                        // SAFETY: the caller's promise, and columns are disjoint.
+                        timed(time, || unsafe { frame.multiply(command, rows.clone(), columns) });
+                    });
+                }
+                // SAFETY: the caller's promise.
+                _ => timed(time, || unsafe { frame.execute(pool, command, self.chain.rows, rows.clone()) }),
             }
         }
+    }
+}
+
+/// Does some work and adds what it took to `time`.
+fn timed(time: Option<&AtomicU64>, work: impl FnOnce()) {
+    let start = time.map(|_| Instant::now());
+    work();
+    if let (Some(time), Some(start)) = (time, start) {
+        time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }
 }
 
@@ -422,7 +429,7 @@ impl<T: Real> Frame<'_, T> {
                 Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
                 Command::Pack { k, n, transposed, b, packed } => {
                     let (k, b, to) = (k.at(self.rows), self.source(b), self.at(packed));
-                    let panels = if whole { 0..n.div_ceil(product::PANEL) } else { rows };
+                    let panels = if whole { 0..n.div_ceil(PANEL) } else { rows };
                     PackJob { k, n: *n, b, transposed: *transposed, to }.run(panels);
                 }
                 Command::Matmul { m, n, .. } => {

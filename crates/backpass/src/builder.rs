@@ -415,14 +415,14 @@ impl<'b> Expr<'b> {
         self.apply(op::Transpose { axes: axes.to_vec() })
     }
 
-    /// Indices `start..end` along `axis`.
+    /// Indices `start..end` along `axis`; the operand itself where those are all, so that naming the result names the operand.
     #[track_caller]
     pub fn slice(self, axis: usize, start: usize, end: usize) -> Self {
         let is_whole = start == 0 && self.shape().dims().get(axis) == Some(&Dim::Fixed(end));
         if is_whole { self } else { self.apply(op::Slice { axis, start, end }) }
     }
 
-    /// Operands side by side along `axis`; at least one.
+    /// Operands side by side along `axis`; at least one. A single one is the result itself.
     #[track_caller]
     pub fn concat(axis: usize, parts: &[Expr<'b>]) -> Self {
         match parts {
