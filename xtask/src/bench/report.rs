@@ -259,7 +259,7 @@ fn jobs_table(text: &mut String, heading: &str, section: &Section, cases: &[&Cas
     }
     if !table.is_empty() {
         writeln!(text, "\n### {heading}: median (minimum)\n")?;
-        writeln!(text, "| case | | time | peak MB | accuracy | training, a row and epoch |")?;
+        writeln!(text, "| case | | time | peak MB | accuracy | training, a row and epoch (minimum) |")?;
         write!(text, "| --- | --- | ---: | ---: | ---: | ---: |\n{table}")?;
     }
     Ok(())
