@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::fused::Finish;
 use crate::matmul::packed_len;
 use crate::product::PANEL;
 use crate::{Layout, MAX_READS, MAX_WRITES, Program, Reduce, Tape};
@@ -113,6 +114,8 @@ pub enum Command {
         c: Buffer,
         /// Whether the product is added to the result.
         accumulate: bool,
+        /// What is done to sums before they are stored, and by what: a row for all rows, or as many elements as the result.
+        finish: Option<(Finish, Buffer)>,
     },
     /// `y = reduce(x)`, `x` seen as outer × axis × inner.
     Reduce {
@@ -227,6 +230,26 @@ impl Command {
         }
     }
 
+    /// Lets a product finish its sums as `next` would do it in place, where products can; then `next` is not needed.
+    pub fn absorb(&mut self, next: &Command) -> bool {
+        let Command::Matmul { n, k, c, finish: finish @ None, .. } = self else { return false };
+        let Command::Map { program, operands, outputs, .. } = next else { return false };
+        let Some((fused, kind)) = program.fused().and_then(|fused| Some((fused, fused.finish()?))) else {
+            return false;
+        };
+        let operand = |i: usize| operands[usize::from(fused.operands[i])];
+        let with = match (kind, operand(0), operand(1)) {
+            (Finish::Rectified, Reading::Output(_), Reading::Buffer(with, Layout::Row(period))) if period == *n => with,
+            (Finish::Gated, Reading::Output(_), Reading::Buffer(with, Layout::Full)) => with,
+            _ => return false,
+        };
+        let possible = outputs[..] == [*c] && !k.batched && k.fixed > 0;
+        if possible {
+            *finish = Some((kind, with));
+        }
+        possible
+    }
+
     /// The buffers of the command when it is cut into `rows`; none when it cannot be.
     pub(crate) fn accesses(&self, rows: Extent) -> Option<Vec<(Buffer, Access)>> {
         use Access::{Rows, Whole, Write};
@@ -252,9 +275,11 @@ impl Command {
                 let panels = one || rows == Extent::fixed(n.div_ceil(PANEL));
                 panels.then(|| vec![(*b, Whole), (*packed, Write)])?
             }
-            Command::Matmul { m, transpose_a, a, b, c, .. } => {
+            Command::Matmul { m, transpose_a, a, b, c, finish, .. } => {
                 let cut = one || *m == rows;
-                cut.then(|| vec![(*a, read(!transpose_a)), (*b, Whole), (*c, Write)])?
+                let with = finish.map(|(finish, with)| (with, read(finish == Finish::Gated)));
+                let list = || [(*a, read(!transpose_a)), (*b, Whole), (*c, Write)].into_iter().chain(with).collect();
+                cut.then(list)?
             }
             Command::Reduce { outer, inner, x, y, .. } => {
                 let across = *outer == Extent::ONE && rows == Extent::fixed(*inner);
@@ -322,10 +347,15 @@ impl Command {
             Command::Pack { k, n, b, packed, .. } => {
                 k.times(Extent::fixed(*n)) == Some(b.extent) && packed.extent == packed_extent(*k, *n)
             }
-            Command::Matmul { m, n, k, packed, a, b, c, .. } => {
+            Command::Matmul { m, n, k, packed, a, b, c, finish, .. } => {
                 let columns = Extent::fixed(*n);
+                let finishes = finish.is_none_or(|(finish, with)| {
+                    let extent = if finish == Finish::Gated { c.extent } else { columns };
+                    with.extent == extent && !k.batched && k.fixed > 0
+                });
                 let right = if *packed { Some(packed_extent(*k, *n)) } else { k.times(columns) };
-                m.times(*k) == Some(a.extent) && right == Some(b.extent) && m.times(columns) == Some(c.extent)
+                let factors = m.times(*k) == Some(a.extent) && right == Some(b.extent);
+                finishes && factors && m.times(columns) == Some(c.extent)
             }
             Command::Reduce { outer, axis, inner, x, y, .. } => {
                 let rest = outer.times(Extent::fixed(*inner));
@@ -416,11 +446,12 @@ impl fmt::Display for Command {
             Command::Pack { k, n, transposed, b, packed } => {
                 write!(f, "pack {k}×{n} {b}{} -> {packed}", if *transposed { "ᵀ" } else { "" })
             }
-            Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } => {
+            Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish } => {
                 let prime = if *transpose_a { "ᵀ" } else { "" };
                 let layout = if *packed { " packed" } else { "" };
                 let mode = if *accumulate { "accumulate" } else { "overwrite" };
-                write!(f, "matmul {m}×{n}×{k} {a}{prime} {b}{layout} -> {mode} {c}")
+                write!(f, "matmul {m}×{n}×{k} {a}{prime} {b}{layout} -> {mode} {c}")?;
+                finish.iter().try_for_each(|(finish, with)| write!(f, ", {finish:?} by {with}"))
             }
             Command::Reduce { kind, outer, axis, inner, x, y } => {
                 write!(f, "{kind:?} {outer}×[{axis}]×{inner} {x} -> {y}")

@@ -281,6 +281,35 @@ impl Numbers for Recorder {
     }
 }
 
+/// A program of two operands, the first of which may be a sum that a matrix product is about to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// max(sum + bias, 0)
+    Rectified,
+    /// sum · (1 where y > 0, else 0)
+    Gated,
+}
+
+impl Finish {
+    /// What is stored in place of the sum.
+    ///
+    /// # Safety
+    ///
+    /// As for the methods of [`Simd`].
+    #[inline(always)]
+    pub(crate) unsafe fn apply<S: Simd>(self, sum: S::Vector, with: S::Vector) -> S::Vector
+    where
+        S::Element: Real,
+    {
+        let n = &Registers::<S>(PhantomData);
+        let [y] = match self {
+            Finish::Rectified => rectified(n, [sum, with], []),
+            Finish::Gated => gated(n, [sum, with], []),
+        };
+        y
+    }
+}
+
 /// How a program is run in one pass.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fused {
@@ -295,6 +324,15 @@ impl Fused {
     pub(crate) fn find(instructions: &[Instruction], outputs: &[Arg]) -> Option<Fused> {
         let program = Program::new(instructions, outputs)?;
         ALL.iter().find_map(|&name| program.matches(name))
+    }
+
+    /// The program as one that a matrix product can run.
+    pub(crate) fn finish(&self) -> Option<Finish> {
+        match self.name {
+            Name::Rectified => Some(Finish::Rectified),
+            Name::Gated => Some(Finish::Gated),
+            Name::Descent | Name::Adam | Name::AdamW => None,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod tape;
 pub use arena::{Arena, ArenaError, MAX_READS, MAX_WRITES, Views};
 pub use command::{Buffer, Chain, Command, Extent, Reading};
 pub use copy::{MAX_DIMS, copy_strided};
+pub use fused::Finish;
 pub use index::{gather_rows, one_hot};
 pub use isa::Isa;
 pub use map::{Layout, Operand, Source, map};

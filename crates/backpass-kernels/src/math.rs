@@ -14,7 +14,7 @@ pub(crate) use sealed::Math;
 use crate::isa::dispatch;
 use crate::map::Part;
 use crate::peak::MultiplyAdds;
-use crate::product::{Block, Pack, WIDE, Wide};
+use crate::product::{Block, Far, Pack};
 use crate::{Real, reduce, simd, tape};
 
 /// Evaluates a polynomial, lowest coefficient first.
@@ -141,7 +141,7 @@ macro_rules! common {
 
         fn run_block(task: Block<$t>) {
             // The room for copied rows costs time even where it is not used.
-            if task.columns.len() < WIDE { dispatch(task) } else { dispatch(Wide(task)) }
+            if task.is_far() { dispatch(Far(task)) } else { dispatch(task) }
         }
 
         fn run_pack(task: Pack<$t>) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::fused::Finish;
 use crate::product::{self, Block, PANEL, Pack, ROWS, Strided, UNIT};
 use crate::{Isa, Pool, Real};
 
@@ -92,7 +93,7 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, 
         Right::Rows(b) => product::Right::Rows(b.as_ptr(), n),
         Right::Packed(b) => product::Right::Packed(b.as_ptr(), k, n),
     };
-    let job = MatmulJob { dims, a: a.as_ptr(), b, c: c.as_mut_ptr(), accumulate };
+    let job = MatmulJob { dims, a: a.as_ptr(), b, c: c.as_mut_ptr(), accumulate, finish: None };
     // SAFETY: the lengths are right, and blocks are disjoint.
     let block = |rows, columns| unsafe { job.run(rows, columns) };
     if pool.threads() == 1 || m * n * k < SERIAL {
@@ -111,6 +112,8 @@ pub(crate) struct MatmulJob<T> {
     pub b: product::Right<T>,
     pub c: *mut T,
     pub accumulate: bool,
+    /// What is done to sums before they are stored, with a row for all rows or one for each.
+    pub finish: Option<(Finish, *const T)>,
 }
 
 // SAFETY: whoever runs a job promises that blocks are disjoint.
@@ -128,8 +131,8 @@ impl<T: Real> MatmulJob<T> {
         let a = Strided { start: self.a, row, column };
         for from in columns.clone().step_by(COLUMNS) {
             let (rows, columns) = (rows.clone(), from..columns.end.min(from + COLUMNS));
-            let Self { b, c, accumulate, .. } = *self;
-            T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate });
+            let Self { b, c, accumulate, finish, .. } = *self;
+            T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate, finish });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
@@ -22,7 +23,9 @@ pub struct Pool {
 /// it is closed and nobody is inside, so a late worker never delays a finished job.
 struct Shared {
     state: Line<AtomicU64>,
-    next: Line<AtomicUsize>,
+    /// The next part of each share. A thread begins with its own, so that the same part of the next job, which often needs
+    /// the same data, finds them in the cache of the same core.
+    next: Box<[Line<AtomicUsize>]>,
     job: UnsafeCell<Option<Job>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -45,7 +48,17 @@ struct Line<T>(T);
 struct Job {
     call: *const (dyn Fn(usize) + Sync),
     parts: usize,
+    /// Into how many shares of nearly as many parts it is cut: one for each thread, if there are parts enough.
+    shares: usize,
     caller: Thread,
+}
+
+impl Job {
+    /// The parts of a share, none if there are fewer shares.
+    fn share(&self, i: usize) -> Range<usize> {
+        let cut = |i: usize| i.min(self.shares) * self.parts / self.shares;
+        cut(i)..cut(i + 1)
+    }
 }
 
 impl Pool {
@@ -59,13 +72,13 @@ impl Pool {
         assert!((1..OPEN as usize).contains(&threads), "a pool of {threads} threads");
         let shared = Arc::new(Shared {
             state: Line(AtomicU64::new(0)),
-            next: Line(AtomicUsize::new(0)),
+            next: (0..threads).map(|_| Line(AtomicUsize::new(0))).collect(),
             job: UnsafeCell::new(None),
             panic: Mutex::new(None),
         });
         let spawn = |i| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name(format!("backpass-{i}")).spawn(move || shared.work()).ok()
+            thread::Builder::new().name(format!("backpass-{i}")).spawn(move || shared.work(i)).ok()
         };
         let workers = (1..threads).map_while(spawn).collect();
         Self { shared, workers, busy: Mutex::new(()) }
@@ -77,7 +90,7 @@ impl Pool {
     }
 
     /// Calls `f(0)` to `f(parts - 1)` once each, on any threads in any order, and returns when
-    /// all are done. When the pool is busy with another job, the caller does all parts itself.
+    /// all are done. Each thread begins with the same parts in each job of as many parts. When the pool is busy with another job, the caller does all parts itself.
     ///
     /// # Panics
     ///
@@ -108,16 +121,16 @@ impl Pool {
         let call = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(call)
         };
-        let job = Job { call, parts, caller: thread::current() };
+        let job = Job { call, parts, shares: parts.min(self.threads()), caller: thread::current() };
         // SAFETY: we hold `busy`, and the job before this one was closed and left.
         shared.job.with_mut(|place| unsafe { *place = Some(job.clone()) });
-        shared.next.0.store(0, Ordering::Relaxed);
+        shared.next.iter().enumerate().for_each(|(i, next)| next.0.store(job.share(i).start, Ordering::Relaxed));
         let epoch = (shared.state.0.load(Ordering::Relaxed) >> EPOCH) + 1;
         shared.state.0.store(epoch << EPOCH | OPEN, Ordering::Release);
         for worker in self.workers.iter().take(parts - 1) {
             worker.thread().unpark();
         }
-        shared.drain(&job);
+        shared.drain(&job, 0);
         shared.state.0.fetch_and(!OPEN, Ordering::Relaxed);
         shared.wait(|state| state == epoch << EPOCH);
         let panic = lock(&shared.panic).take();
@@ -146,8 +159,8 @@ impl fmt::Debug for Pool {
 }
 
 impl Shared {
-    /// The life of a worker.
-    fn work(&self) {
+    /// The life of a worker, the `index`-th thread.
+    fn work(&self, index: usize) {
         let mut seen = 0;
         loop {
             let state = self.wait(|state| state >> EPOCH != seen);
@@ -160,7 +173,7 @@ impl Shared {
             }
             // SAFETY: whoever is inside may read the job.
             let job = self.job.with(|place| unsafe { (*place).clone() }).expect("an open job");
-            self.drain(&job);
+            self.drain(&job, index);
             let left = self.state.0.fetch_sub(1, Ordering::Release) - 1;
             if left == seen << EPOCH {
                 job.caller.unpark();
@@ -180,19 +193,23 @@ impl Shared {
         false
     }
 
-    /// Runs parts until none is left.
-    fn drain(&self, job: &Job) {
+    /// Runs parts until none is left, those of the thread's own share first.
+    fn drain(&self, job: &Job, index: usize) {
         // SAFETY: the job has not been left, so the caller of `run` still lends the closure.
         let call = unsafe { &*job.call };
-        let all = || loop {
-            let part = self.next.0.fetch_add(1, Ordering::Relaxed);
-            if part >= job.parts {
-                break;
+        let all = || {
+            for share in (0..job.shares).map(|i| (index + i) % job.shares) {
+                let (next, end) = (&self.next[share].0, job.share(share).end);
+                while next.load(Ordering::Relaxed) < end {
+                    let part = next.fetch_add(1, Ordering::Relaxed);
+                    if part < end {
+                        call(part);
+                    }
+                }
             }
-            call(part);
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(all)) {
-            self.next.0.store(job.parts, Ordering::Relaxed);
+            self.next.iter().for_each(|next| next.0.store(job.parts, Ordering::Relaxed));
             lock(&self.panic).get_or_insert(payload);
         }
     }

@@ -7,7 +7,8 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use crate::Real;
-use crate::isa::Task;
+use crate::fused::Finish;
+use crate::isa::{Isa, Task};
 use crate::simd::Simd;
 
 /// The columns that are packed together: a multiple of those of every tile.
@@ -18,9 +19,11 @@ pub(crate) const UNIT: usize = 16;
 pub(crate) const ROWS: usize = 6;
 /// The depth of one pass: a tile's rows of the left matrix and, where tiles are narrow, its columns of the right matrix
 /// stay in the first cache, a strip of rows in the second.
-const DEPTH: usize = 256;
-/// The columns from which a block is [`Wide`].
-pub(crate) const WIDE: usize = 2 * PANEL;
+const DEPTH: usize = 512;
+/// Rows of the left matrix that lie so many elements apart share no page.
+const FAR: usize = 1024;
+/// How often rows that are far apart must be read to be worth a copy.
+const OFTEN: usize = 32;
 /// The rows that meet the columns of a tile one after the other: whole cache lines of a transposed left matrix.
 pub(crate) const STRIP: usize = 16 * ROWS;
 /// Where a product with a transposed left matrix may be cut: whole tiles and whole cache lines of that matrix.
@@ -40,6 +43,8 @@ pub struct Tile<T> {
     pub c_row: usize,
     /// Whether the result is overwritten.
     pub fresh: bool,
+    /// What is done to sums before they are stored, with what is read in steps of so many elements from row to row.
+    pub finish: Option<(Finish, usize)>,
 }
 
 /// Columns of the right matrix and of the result.
@@ -50,6 +55,8 @@ pub struct Panel<T> {
     pub b: *const T,
     pub b_step: usize,
     pub c: *mut T,
+    /// What [`Tile::finish`] reads.
+    pub with: *const T,
 }
 
 /// `c (+)= a·b` for M rows and N registers.
@@ -77,7 +84,7 @@ pub(crate) unsafe fn tile<S: Simd, const M: usize, const N: usize, const EDGE: b
             }
         }
         // The tile below comes next.
-        (0..M).for_each(|i| S::prefetch(at(i, 0).wrapping_add(M * t.c_row)));
+        (0..M).for_each(|i| (0..N).for_each(|j| S::prefetch(at(i, j).wrapping_add(M * t.c_row))));
         let (mut a, mut b) = (t.a, panel.b);
         for _ in 0..t.depth {
             let right: [S::Vector; N] = std::array::from_fn(|j| {
@@ -93,12 +100,44 @@ pub(crate) unsafe fn tile<S: Simd, const M: usize, const N: usize, const EDGE: b
             a = a.wrapping_add(t.a_step);
             b = b.wrapping_add(panel.b_step);
         }
-        for (i, row) in sum.iter().enumerate() {
-            for (j, &x) in row.iter().enumerate() {
-                if part(j) {
-                    S::store_first(at(i, j), x, panel.edge);
+        let with = |i: usize, j: usize, step: usize| {
+            let with = panel.with.add(i * step + j * S::LANES);
+            if part(j) { S::load_first(with, panel.edge) } else { S::load(with) }
+        };
+        // What is done is known to the compiler in each loop, so that sums stay in registers.
+        match t.finish {
+            None => store::<S, M, N, EDGE>(t, panel, sum, |_, _, x| x),
+            Some((Finish::Rectified, step)) => {
+                store::<S, M, N, EDGE>(t, panel, sum, |i, j, x| Finish::Rectified.apply::<S>(x, with(i, j, step)));
+            }
+            Some((Finish::Gated, step)) => {
+                store::<S, M, N, EDGE>(t, panel, sum, |i, j, x| Finish::Gated.apply::<S>(x, with(i, j, step)));
+            }
+        }
+    }
+}
+
+/// Stores a tile of `f(row, register, sum)`.
+///
+/// # Safety
+///
+/// As for [`tile`].
+#[inline(always)]
+unsafe fn store<S: Simd, const M: usize, const N: usize, const EDGE: bool>(
+    t: &Tile<S::Element>,
+    panel: &Panel<S::Element>,
+    sum: [[S::Vector; N]; M],
+    f: impl Fn(usize, usize, S::Vector) -> S::Vector,
+) {
+    for (i, row) in sum.into_iter().enumerate() {
+        for (j, x) in row.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let to = panel.c.add(i * t.c_row + j * S::LANES);
+                if EDGE && j == N - 1 {
+                    S::store_first(to, f(i, j, x), panel.edge);
                 } else {
-                    S::store(at(i, j), x);
+                    S::store(to, f(i, j, x));
                 }
             }
         }
@@ -133,6 +172,7 @@ pub struct Block<T> {
     pub c: *mut T,
     pub c_row: usize,
     pub accumulate: bool,
+    pub finish: Option<(Finish, *const T)>,
 }
 
 impl<T: Real> Task<T> for Block<T> {
@@ -151,10 +191,19 @@ impl<T: Real> Task<T> for Block<T> {
     }
 }
 
-/// A block so wide that its rows of the left matrix are copied side by side first.
-pub struct Wide<T>(pub Block<T>);
+impl<T> Block<T> {
+    /// Whether copying the rows of the left matrix side by side pays: when they, or half as many of its columns, are far apart,
+    /// and the columns of many tiles meet them.
+    pub fn is_far(&self) -> bool {
+        let width = if Isa::current() == Isa::Avx512 { PANEL } else { PANEL / 4 };
+        self.columns.len() >= OFTEN * width && self.a.row.max(2 * self.a.column) >= FAR
+    }
+}
 
-impl<T: Real> Task<T> for Wide<T> {
+/// A block whose rows of the left matrix are copied first.
+pub struct Far<T>(pub Block<T>);
+
+impl<T: Real> Task<T> for Far<T> {
     #[inline(always)]
     fn run<S: Simd<Element = T>>(self) {
         let block = self.0;
@@ -200,6 +249,9 @@ impl<T: Real> Block<T> {
     ) {
         let depth = DEPTH.min(self.depth - from);
         let fresh = from == 0 && !self.accumulate;
+        let finish = if from + depth < self.depth { None } else { self.finish };
+        let finish = finish.map(|(finish, _)| (finish, if finish == Finish::Gated { self.c_row } else { 0 }));
+        let with_row = finish.map_or(0, |(_, step)| step);
         let mut column = self.columns.start;
         while column < self.columns.end {
             // SAFETY: the caller's promise.
@@ -208,9 +260,10 @@ impl<T: Real> Block<T> {
                 let whole = column + ALONG * S::LANES <= self.columns.end;
                 if rows.len() == 1 && whole && matches!(self.b, Right::Rows(..)) {
                     let (a, a_row, a_step) = left(0);
-                    let t = Tile { rows: 1, depth, a, a_row, a_step, c_row: self.c_row, fresh };
-                    let c = panel.c.add(rows.start * self.c_row);
-                    tile::<S, 1, ALONG, false>(&t, &Panel { c, vectors: ALONG, edge: 0, ..panel });
+                    let t = Tile { rows: 1, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
+                    let (c, with) =
+                        (panel.c.add(rows.start * self.c_row), panel.with.wrapping_add(rows.start * with_row));
+                    tile::<S, 1, ALONG, false>(&t, &Panel { c, with, vectors: ALONG, edge: 0, ..panel });
                     column += ALONG * S::LANES;
                     continue;
                 }
@@ -218,8 +271,9 @@ impl<T: Real> Block<T> {
                 while row < rows.end {
                     let count = [ROWS, 4, 2].into_iter().find(|&count| count <= rows.end - row).unwrap_or(1);
                     let (a, a_row, a_step) = left(row - rows.start);
-                    let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh };
-                    S::run_tile(&tile, &Panel { c: panel.c.add(row * self.c_row), ..panel });
+                    let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
+                    let (c, with) = (panel.c.add(row * self.c_row), panel.with.wrapping_add(row * with_row));
+                    S::run_tile(&tile, &Panel { c, with, ..panel });
                     row += count;
                 }
             }
@@ -227,7 +281,7 @@ impl<T: Real> Block<T> {
         }
     }
 
-    /// The columns of a tile from `column` on, from depth `from` on, with the first row of the result.
+    /// The columns of a tile from `column` on, from depth `from` on, with the first row of the result and of what finishes it.
     ///
     /// # Safety
     ///
@@ -246,7 +300,8 @@ impl<T: Real> Block<T> {
                     (b.add(first * depth + from * step + column % width), step)
                 }
             };
-            Panel { vectors: count.div_ceil(S::LANES), edge: count % S::LANES, b, b_step, c: self.c.add(column) }
+            let with = self.finish.map_or(std::ptr::null(), |(_, with)| with.add(column));
+            Panel { vectors: count.div_ceil(S::LANES), edge: count % S::LANES, b, b_step, c: self.c.add(column), with }
         }
     }
 }

@@ -148,7 +148,7 @@ impl Sequence {
         if threads == 1 {
             let mut first = 0;
             for tiled in &stage.chains {
-                let tiles = tiled.tiles(rows, tile(tiled));
+                let tiles = tiled.tiles(rows, tile(tiled), threads);
                 for i in 0..tiles {
                     // SAFETY: the sequence is checked, and tiles run one after the other.
                     unsafe { tiled.run(&frame, pool, i, tiles, times.map(|times| &times[first..])) };
@@ -157,11 +157,11 @@ impl Sequence {
             }
             return;
         }
-        let total = stage.chains.iter().map(|tiled| tiled.tiles(rows, tile(tiled))).sum();
+        let total = stage.chains.iter().map(|tiled| tiled.tiles(rows, tile(tiled), threads)).sum();
         pool.run(total, &|mut i| {
             let mut first = 0;
             for tiled in &stage.chains {
-                let tiles = tiled.tiles(rows, tile(tiled));
+                let tiles = tiled.tiles(rows, tile(tiled), threads);
                 if i < tiles {
                     // SAFETY: the sequence is checked, so tiles do not meet.
                     unsafe { tiled.run(&frame, pool, i, tiles, times.map(|times| &times[first..])) };
@@ -223,6 +223,10 @@ impl Tiled {
         let unit = match chain.commands.first() {
             Some(Command::Matmul { transpose_a: true, .. }) => product::CUT,
             Some(Command::Reduce { outer: Extent::ONE, .. }) => crate::reduce::WIDTH,
+            // Of few rows, tiles of products that are all full would make unequal shares.
+            _ if rows >= 2 * FEWEST && chain.commands.iter().any(|c| matches!(c, Command::Matmul { .. })) => {
+                product::ROWS
+            }
             _ => 2,
         };
         let wide = chain.rows == Extent::BATCH && chain.commands.iter().any(is_wide);
@@ -245,13 +249,14 @@ impl Tiled {
         tile.clamp(1, count.max(1))
     }
 
-    /// The number of tiles of about `tile` rows.
-    fn tiles(&self, rows: usize, tile: usize) -> usize {
-        if self.chain.rows == Extent::ONE {
+    /// The number of tiles of at most about `tile` rows; if there are several, as many for each thread.
+    fn tiles(&self, rows: usize, tile: usize, threads: usize) -> usize {
+        let count = self.chain.rows.at(rows);
+        if self.chain.rows == Extent::ONE || count <= tile {
             return 1;
         }
-        let units = self.chain.rows.at(rows).div_ceil(self.unit);
-        units.div_ceil((tile / self.unit).max(1)).max(1)
+        let units = count.div_ceil(self.unit);
+        units.div_ceil((tile / self.unit).max(1)).next_multiple_of(threads).min(units)
     }
 
     /// Runs one tile.
@@ -378,7 +383,7 @@ impl<T: Real> Frame<'_, T> {
     ///
     /// The command is checked for so many rows, and nobody else touches what is written here, or writes what is read.
     unsafe fn multiply(&self, command: &Command, rows: Range<usize>, columns: Range<usize>) {
-        let Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate } = command else { return };
+        let Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish } = command else { return };
         let (m, k) = (m.at(self.rows), k.at(self.rows));
         if k == 0 && !accumulate {
             // SAFETY: the caller's promise; a product without depth is not cut by columns.
@@ -391,8 +396,9 @@ impl<T: Real> Frame<'_, T> {
         let b = self.source(b);
         let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
         let (a, c) = (self.source(a), self.at(c));
+        let finish = finish.map(|(finish, with)| (finish, self.source(&with)));
         // SAFETY: the caller's promise.
-        unsafe { MatmulJob { dims, a, b, c, accumulate: *accumulate }.run(rows, columns) };
+        unsafe { MatmulJob { dims, a, b, c, accumulate: *accumulate, finish }.run(rows, columns) };
     }
 
     /// Runs a command on some of `all` rows.

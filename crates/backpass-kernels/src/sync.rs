@@ -46,7 +46,7 @@ pub fn spin(mut poll: impl FnMut() -> bool) -> bool {
     use std::time::{Duration, Instant};
 
     /// How long a thread without work spins before it parks.
-    const SPIN: Duration = Duration::from_micros(20);
+    const SPIN: Duration = Duration::from_micros(100);
     let start = Instant::now();
     loop {
         for _ in 0..32 {

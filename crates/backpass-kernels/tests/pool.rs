@@ -130,3 +130,27 @@ fn a_pool_outlives_its_threads() {
 fn no_threads() {
     Pool::new(0);
 }
+
+#[test]
+fn each_thread_begins_with_the_same_parts() {
+    let pool = Pool::new(3);
+    for parts in [3, 4, 8] {
+        let first: Vec<_> = (0..3).map(|share| share * parts / 3).collect();
+        let mut before = None;
+        for _ in 0..200 {
+            let ids: Vec<_> = (0..parts).map(|_| std::sync::Mutex::new(None)).collect();
+            let begun = AtomicUsize::new(0);
+            pool.run(parts, &|part| {
+                *ids[part].lock().unwrap() = Some(thread::current().id());
+                // No thread goes on before each has begun.
+                begun.fetch_add(1, Ordering::Relaxed);
+                while begun.load(Ordering::Relaxed) < 3 {
+                    thread::yield_now();
+                }
+            });
+            let who: Vec<_> = first.iter().map(|&part| *ids[part].lock().unwrap()).collect();
+            assert_eq!(who[0], Some(thread::current().id()));
+            assert_eq!(*before.get_or_insert_with(|| who.clone()), who);
+        }
+    }
+}

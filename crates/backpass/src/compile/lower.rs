@@ -131,7 +131,12 @@ pub(super) fn lower(
                 match group.kind {
                     GroupKind::Region => {
                         let outputs = stored(&group.nodes, &users, &results);
-                        commands.push(map(&graph, &group.nodes, &outputs, &at)?);
+                        let map = map(&graph, &group.nodes, &outputs, &at)?;
+                        if options.fuse && commands.last_mut().is_some_and(|last: &mut Command| last.absorb(&map)) {
+                            nodes.last_mut().into_iter().for_each(|list: &mut Vec<_>| list.extend(&group.nodes));
+                        } else {
+                            commands.push(map);
+                        }
                     }
                     GroupKind::Tape => {
                         let outputs = stored_by_tape(&graph, &group.nodes, &users, &results);
@@ -304,6 +309,7 @@ fn matmul(
         b: packed.unwrap_or(b),
         c,
         accumulate,
+        finish: None,
     });
 }
 
