@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backpass_kernels::philox::Stream;
-use backpass_kernels::{Isa, Lent, Pool, peak};
+use backpass_kernels::{Arena, Isa, Lent, Pool, peak};
 
 use crate::compile::{CompileOptions, Slot, SlotKind, Timed, compile};
 use crate::graph::Graph;
@@ -16,6 +16,8 @@ use crate::train::{TrainError, TrainOptions, pool, step_graph};
 
 /// Batches that take turns, so that inputs are not always in the nearest cache.
 const BATCHES: usize = 16;
+/// Elements of a line of the cache.
+const ALIGNED: usize = 16;
 /// Numbers copied to measure memory: more than any cache holds.
 const FAR: usize = 1 << 26;
 /// The least time of one sample; shorter ones would measure the clock.
@@ -131,15 +133,16 @@ pub fn training_step(
     let mut random = Stream::new(1, 0);
     let x = work.input("x")?;
     let target = work.input("target")?;
-    let values = |slot: &Slot, draw: &mut dyn FnMut() -> f64| -> Vec<f32> {
-        (0..slot.shape.extent().at(rows)).map(|_| draw() as f32).collect()
-    };
-    let batches: Vec<[Vec<f32>; 2]> = (0..BATCHES)
-        .map(|_| {
-            let x = values(&x, &mut || random.normal());
-            [x, values(&target, &mut || draw_target(&options.loss, network.outputs(), &mut random))]
-        })
-        .collect();
+    // As in training, where batches are gathered into an arena, whose pages are large.
+    let [inputs, targets] = [&x, &target].map(|slot| slot.shape.extent().at(rows));
+    let [room, end] = [inputs, inputs.next_multiple_of(ALIGNED) + targets].map(|len| len.next_multiple_of(ALIGNED));
+    let elements = BATCHES * end;
+    let mut batches = Arena::<f32>::new(elements).map_err(|_| SessionError::Memory { elements })?;
+    for batch in batches.as_mut_slice().chunks_exact_mut(end.max(1)) {
+        let (x, target) = batch.split_at_mut(room);
+        x[..inputs].fill_with(|| random.normal() as f32);
+        target[..targets].fill_with(|| draw_target(&options.loss, network.outputs(), &mut random) as f32);
+    }
     let weight = work.input("weight")?;
     work.session.write(&weight, rows).fill(1.0);
     let rate = work.input("learning_rate")?;
@@ -148,7 +151,8 @@ pub fn training_step(
     let step = work.input("step")?;
     let mut number = 0;
     work.once = Box::new(move |session, times| {
-        let [a, b] = &batches[number % BATCHES];
+        let batch = &batches.as_slice()[number % BATCHES * end..];
+        let (a, b) = (&batch[..inputs], &batch[room..room + targets]);
         number += 1;
         session.write(&step, 0)[0] = number as f32;
         run(session, rows, &[x.lend(a), target.lend(b)], times);
