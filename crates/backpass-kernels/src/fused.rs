@@ -102,6 +102,7 @@ macro_rules! fused {
                 &self,
                 lanes: &[Lane<S::Element>; FUSED_READS],
                 to: &[To<S::Element>; FUSED_WRITES],
+                stream: bool,
             )
             where
                 S::Element: Real,
@@ -109,7 +110,7 @@ macro_rules! fused {
                 // SAFETY: the caller's promise.
                 unsafe {
                     match self.name {
-                        $(Name::$Name => pass::<S, _, _, _>(lanes, &self.constants, to, |x, c| $function(&Registers::<S>(PhantomData), x, c)),)+
+                        $(Name::$Name => pass::<S, _, _, _>(lanes, &self.constants, to, stream, |x, c| $function(&Registers::<S>(PhantomData), x, c)),)+
                     }
                 }
             }
@@ -139,6 +140,7 @@ unsafe fn pass<S: Simd, const X: usize, const C: usize, const Y: usize>(
     lanes: &[Lane<S::Element>; FUSED_READS],
     constants: &[f64; CONSTANTS],
     to: &[To<S::Element>; FUSED_WRITES],
+    stream: bool,
     f: impl Fn([S::Vector; X], [S::Vector; C]) -> [S::Vector; Y],
 ) where
     S::Element: Real,
@@ -153,8 +155,9 @@ unsafe fn pass<S: Simd, const X: usize, const C: usize, const Y: usize>(
                     S::load(lane.start.add(i * lane.step).cast::<S::Element>().add(j))
                 });
                 let y = f(x, constants);
-                for (to, y) in to.iter().zip(y) {
-                    S::store(to.start.add(i).cast::<S::Element>().add(j), y);
+                for (k, (to, y)) in to.iter().zip(y).enumerate() {
+                    let to = to.start.add(i).cast::<S::Element>().add(j);
+                    if stream && k == Y - 1 { S::stream(to, y) } else { S::store(to, y) }
                 }
             }
         }
@@ -324,6 +327,11 @@ impl Fused {
     pub(crate) fn find(instructions: &[Instruction], outputs: &[Arg]) -> Option<Fused> {
         let program = Program::new(instructions, outputs)?;
         ALL.iter().find_map(|&name| program.matches(name))
+    }
+
+    /// Whether the last output is the new value of a parameter.
+    pub(crate) fn updates(&self) -> bool {
+        matches!(self.name, Name::Descent | Name::Adam | Name::AdamW)
     }
 
     /// The program as one that a matrix product can run.

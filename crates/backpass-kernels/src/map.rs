@@ -12,6 +12,8 @@ use crate::{MAX_WRITES, Pool, Real, philox};
 
 /// Elements that are computed together: the loops over them have no remainder.
 pub(crate) const CHUNK: usize = 16;
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 /// The elements of a register.
 const BLOCK: usize = 16 * CHUNK;
 /// The work of one part, in the unit of `Program::cost`: about ten microseconds.
@@ -85,7 +87,7 @@ pub fn map<T: Real>(pool: &Pool, program: &Program, len: usize, operands: &[Oper
         Source::Output(k) => Input { start: list[k].cast_const(), layout: operand.layout, in_place: true },
     };
     let inputs: Vec<Input<T>> = operands.iter().map(input).collect();
-    let job = Job { program, inputs: &inputs, outputs: &list };
+    let job = Job { program, inputs: &inputs, outputs: &list, stream: false };
     let size = (PART / program.cost().max(1)).next_multiple_of(BLOCK);
     pool.run(len.div_ceil(size), &|i| {
         // SAFETY: `check` has made sure of the lengths, and the parts' ranges are disjoint.
@@ -99,6 +101,8 @@ pub(crate) struct Job<'a, T> {
     pub program: &'a Program,
     pub inputs: &'a [Input<T>],
     pub outputs: &'a [*mut T],
+    /// Whether the last output of a fused program goes to memory rather than to the cache.
+    pub stream: bool,
 }
 
 // SAFETY: whoever runs a job promises that parts touch disjoint elements of the outputs.
@@ -240,6 +244,10 @@ impl<T: Real> Task<T> for Part<'_, T> {
             }
             start += len;
         }
+        if self.job.stream {
+            // SAFETY: the instruction set is there.
+            unsafe { S::fence() };
+        }
     }
 }
 
@@ -279,7 +287,8 @@ impl<T: Real> Part<'_, T> {
                 let direct = output.add(block.start).cast();
                 *to = To { start: if broken { block_at(FUSED_READS + k) } else { direct }, len };
             }
-            fused.run::<S>(&lanes, &to);
+            let stream = self.job.stream && !broken && to[self.job.outputs.len() - 1].start.addr().is_multiple_of(LINE);
+            fused.run::<S>(&lanes, &to, stream);
             for (to, output) in to.iter().zip(self.job.outputs).filter(|_| broken) {
                 std::ptr::copy_nonoverlapping(to.start.cast(), output.add(block.start), len);
             }

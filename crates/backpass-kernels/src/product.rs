@@ -267,13 +267,20 @@ impl<T: Real> Block<T> {
                     column += ALONG * S::LANES;
                     continue;
                 }
+                let is_narrow =
+                    S::Narrow::LANES < S::LANES && panel.vectors == 1 && (1..=S::Narrow::LANES).contains(&panel.edge);
                 let mut row = rows.start;
                 while row < rows.end {
                     let count = [ROWS, 4, 2].into_iter().find(|&count| count <= rows.end - row).unwrap_or(1);
                     let (a, a_row, a_step) = left(row - rows.start);
                     let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
                     let (c, with) = (panel.c.add(row * self.c_row), panel.with.wrapping_add(row * with_row));
-                    S::run_tile(&tile, &Panel { c, with, ..panel });
+                    let panel = Panel { c, with, ..panel };
+                    if is_narrow {
+                        S::Narrow::run_tile(&tile, &Panel { vectors: 1, edge: panel.edge % S::Narrow::LANES, ..panel });
+                    } else {
+                        S::run_tile(&tile, &panel);
+                    }
                     row += count;
                 }
             }

@@ -216,6 +216,11 @@ impl Program {
         self.fused.is_some()
     }
 
+    /// Whether the last output is the new value of a parameter.
+    pub(crate) fn updates(&self) -> bool {
+        self.fused.as_ref().is_some_and(Fused::updates)
+    }
+
     pub(crate) fn fused(&self) -> Option<&Fused> {
         self.fused.as_ref()
     }

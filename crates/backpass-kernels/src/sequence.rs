@@ -19,7 +19,7 @@ use crate::reduce::ReduceJob;
 use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Real, copy, index};
 
 /// Stages that take less than this many nanoseconds are not worth a second thread.
-const SERIAL: f64 = 6_000.0;
+const SERIAL: f64 = 10_000.0;
 /// A tile takes at least about this many nanoseconds.
 const TILE: f64 = 6_000.0;
 /// Tiles for each thread, so that none waits long for the last.
@@ -32,6 +32,10 @@ const FEWEST: usize = 96;
 const FEW: usize = 32;
 /// A right factor of so many elements is worth a fork-join of its own where there are too few rows to share.
 const WIDE: usize = 1 << 16;
+
+/// New parameters of so many elements are written to memory: the other threads have read the old ones, and to write to a line
+/// that another core holds takes longer than to fetch it again.
+const STREAM: usize = 1 << 13;
 
 /// Why commands cannot run: a mistake of whoever made them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -430,7 +434,8 @@ impl<T: Real> Frame<'_, T> {
                         });
                     }
                     let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
-                    Job { program, inputs, outputs: &targets[..outputs.len()] }.run(range);
+                    let stream = pool.threads() > 1 && program.updates() && extent.fixed >= STREAM;
+                    Job { program, inputs, outputs: &targets[..outputs.len()], stream }.run(range);
                 }
                 Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
                 Command::Pack { k, n, transposed, b, packed } => {

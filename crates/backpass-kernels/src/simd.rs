@@ -13,6 +13,8 @@ pub unsafe trait Simd {
     type Element: Copy;
     /// A register.
     type Vector: Copy;
+    /// The registers for results that are no wider, of which a processor may run more at once.
+    type Narrow: Simd<Element = Self::Element>;
     /// Elements of a register.
     const LANES: usize;
     /// Registers side by side in a tile of a matrix product.
@@ -26,6 +28,14 @@ pub unsafe trait Simd {
     unsafe fn load(from: *const Self::Element) -> Self::Vector;
     /// `LANES` elements.
     unsafe fn store(to: *mut Self::Element, x: Self::Vector);
+    /// `LANES` elements, to memory rather than to the cache; the place begins a line of the cache. [`Simd::fence`] comes before
+    /// anybody else reads it.
+    unsafe fn stream(to: *mut Self::Element, x: Self::Vector) {
+        // SAFETY: the caller's promise.
+        unsafe { Self::store(to, x) }
+    }
+    /// Waits for what was streamed.
+    unsafe fn fence() {}
     /// The first `count` elements, the others zero; nothing behind them is read.
     unsafe fn load_first(from: *const Self::Element, count: usize) -> Self::Vector;
     /// The first `count` elements; nothing behind them is written.
@@ -97,6 +107,7 @@ macro_rules! portable {
         unsafe impl Simd for $Isa<$t> {
             type Element = $t;
             type Vector = [$t; $lanes];
+            type Narrow = Self;
             const LANES: usize = $lanes;
             const ACROSS: usize = 2;
             const SQUARE: usize = $lanes;
@@ -185,7 +196,7 @@ mod x86 {
     macro_rules! x86 {
         (
             $isa:ident<$t:ident>: $vector:ident, $lanes:literal, $square:literal, $across:literal, $sizes:tt,
-            $splat:ident, $load:ident, $store:ident, $fma:ident, $transpose:ident,
+            $splat:ident, $load:ident, $store:ident, $stream:ident, $fma:ident, $transpose:ident,
             $mask:expr, $masked_load:expr, $masked_store:ident,
             $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $choose:ident
         ) => {
@@ -193,6 +204,7 @@ mod x86 {
             unsafe impl Simd for $isa<$t> {
                 type Element = $t;
                 type Vector = $vector;
+                type Narrow = Avx2<$t>;
                 const LANES: usize = $lanes;
                 const ACROSS: usize = $across;
                 const SQUARE: usize = $square;
@@ -213,6 +225,18 @@ mod x86 {
                 unsafe fn store(to: *mut $t, x: $vector) {
                     // SAFETY: see above.
                     unsafe { $store(to, x) }
+                }
+
+                #[inline(always)]
+                unsafe fn stream(to: *mut $t, x: $vector) {
+                    // SAFETY: see above.
+                    unsafe { $stream(to, x) }
+                }
+
+                #[inline(always)]
+                unsafe fn fence() {
+                    // SAFETY: see above.
+                    unsafe { _mm_sfence() }
                 }
 
                 #[inline(always)]
@@ -301,19 +325,19 @@ mod x86 {
             }
         };
     }
-    x86!(Avx512<f32>: __m512, 16, 8, 4, [1 2 3 4], _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    x86!(Avx512<f32>: __m512, 16, 8, 4, [1 2 3 4], _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_fmadd_ps,
         transpose_8x8, |n: usize| ((1_u32 << n) - 1) as __mmask16, |m, p| _mm512_maskz_loadu_ps(m, p),
         _mm512_mask_storeu_ps,
         _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_sqrt_ps, choose_512_ps);
-    x86!(Avx512<f64>: __m512d, 8, 4, 4, [1 2 3 4], _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
+    x86!(Avx512<f64>: __m512d, 8, 4, 4, [1 2 3 4], _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_fmadd_pd,
         transpose_4x4, |n: usize| ((1_u32 << n) - 1) as __mmask8, |m, p| _mm512_maskz_loadu_pd(m, p),
         _mm512_mask_storeu_pd,
         _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_sqrt_pd, choose_512_pd);
-    x86!(Avx2<f32>: __m256, 8, 8, 2, [1 2], _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    x86!(Avx2<f32>: __m256, 8, 8, 2, [1 2], _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_stream_ps, _mm256_fmadd_ps,
         transpose_8x8, |n: usize| _mm256_loadu_si256(MASK_32.as_ptr().add(8 - n).cast()),
         |m, p| _mm256_maskload_ps(p, m), _mm256_maskstore_ps,
         _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_sqrt_ps, choose_256_ps);
-    x86!(Avx2<f64>: __m256d, 4, 4, 2, [1 2], _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
+    x86!(Avx2<f64>: __m256d, 4, 4, 2, [1 2], _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_stream_pd, _mm256_fmadd_pd,
         transpose_4x4, |n: usize| _mm256_loadu_si256(MASK_64.as_ptr().add(4 - n).cast()),
         |m, p| _mm256_maskload_pd(p, m), _mm256_maskstore_pd,
         _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_sqrt_pd, choose_256_pd);

@@ -11,6 +11,10 @@ use backpass::builder::Builder;
 use backpass::compile::{CompileOptions, SlotKind, compile};
 use backpass::gradcheck::check_gradient;
 use backpass::interpret::{Trace, interpret, interpret_as};
+use backpass::loss::Loss;
+use backpass::nn::{Activation, Mlp};
+use backpass::optim::Optimizer;
+use backpass::train::{TrainOptions, step_graph};
 use backpass::{Graph, NodeId, Session, Shape};
 use backpass_kernels::{Pool, Real};
 use common::{Case, Random, network_case, random_case, scalar_case};
@@ -63,8 +67,8 @@ fn check<T: Real>(
         let mut session = Session::<T>::new(Arc::clone(&plan), Arc::clone(pool)).unwrap().poison();
         let set = |session: &mut Session<T>| {
             for (name, value) in case.point() {
-                let kind = if matches!(name, "x" | "y") { SlotKind::Input } else { SlotKind::Parameter };
-                session.set(kind, name, value).unwrap();
+                let is_input = graph.inputs().any(|id| graph.name(id) == name);
+                session.set(if is_input { SlotKind::Input } else { SlotKind::Parameter }, name, value).unwrap();
             }
         };
         // A first run leaves stale values everywhere.
@@ -277,6 +281,42 @@ fn few_rows_of_wide_layers_compute_what_the_interpreter_says() {
         check::<f32>(&graph, &case, &trace, &CompileOptions::rows(33), 1e-4, &pools);
         // Compiled for many rows, right factors are packed.
         check::<f32>(&graph, &case, &trace, &CompileOptions::rows(128), 1e-4, &pools);
+    }
+}
+
+/// Products finish the sums of rectified layers, and several threads write large parameters past the cache.
+#[test]
+fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
+    let pools: Vec<_> = [1, 2, 3, 5].into_iter().map(|threads| Arc::new(Pool::new(threads))).collect();
+    let network = Mlp::new(70, &[131, 128], &Activation::parse("relu").unwrap(), 5).build(1).unwrap();
+    for optimizer in ["sgd", "adam", "adamw"] {
+        let loss = Loss::parse("softmax_cross_entropy").unwrap();
+        let optimizer = Optimizer::parse(optimizer).unwrap();
+        let graph = step_graph(&network, 1, &TrainOptions { loss, optimizer, ..TrainOptions::default() }).unwrap();
+        for rows in [5, 32, 200] {
+            let mut random = Random(5);
+            let leaves = graph.inputs().chain(graph.parameters());
+            let values = leaves.map(|id| {
+                let name = graph.name(id);
+                let mut number = || match name {
+                    "target" => random.below(5) as f64,
+                    "weight" | "step" => 1.0,
+                    "learning_rate" => 0.01,
+                    _ if network.weights.contains_key(name) || name == "x" => random.unit() - 0.5,
+                    // Means of squares are positive.
+                    _ => random.unit() + 0.1,
+                };
+                (name.to_string(), Array::from_fn(&graph.shape(id).resolve(rows), |_| number()))
+            });
+            let case = Case { graph: graph.clone(), values: values.collect(), rows };
+            let trace = interpret(&graph, &case.point()).unwrap();
+            let options = CompileOptions::rows(rows);
+            let plan = compile(&graph, &options).unwrap().to_string();
+            assert_eq!(plan.matches(", Rectified by").count(), 2, "{plan}");
+            assert_eq!(plan.matches(", Gated by").count(), 2, "{plan}");
+            check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
+            check::<f32>(&graph, &case, &trace, &options, 1e-3, &pools);
+        }
     }
 }
 
