@@ -78,7 +78,8 @@ fn a_panic_reaches_the_caller_after_all_parts_have_ended() {
             });
         }));
         assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "part 1 fails");
-        assert_eq!(touched.counts(), [1, 1]);
+        // The other part may not have begun.
+        assert!(matches!(touched.counts()[..], [0 | 1, 1]));
         run(&pool, 2);
     });
 }
