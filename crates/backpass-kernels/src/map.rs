@@ -179,11 +179,17 @@ impl<T: Real> Task<T> for Part<'_, T> {
         let mut spare = block_at(SPARE - 1);
         let mut registers: [*mut Chunk<T>; MAX_REGISTERS] = std::array::from_fn(|i| block_at(SPARE + i));
         let mut rows = [None; FUSED_READS];
+        // A program in one pass needs no blocks, but for operands that are repeated.
+        let whole = self.job.program.fused().is_some_and(|fused| {
+            let layout = |&operand: &u8| self.job.inputs[usize::from(operand)].layout;
+            fused.operands.iter().all(|operand| matches!(layout(operand), Layout::Full | Layout::Scalar))
+        });
+        let most = if whole { usize::MAX } else { BLOCK };
         let mut start = self.range.start;
         while start < self.range.end {
             // Whole chunks first; what is left of the last one is copied into a whole one.
             let left = self.range.end - start;
-            let len = if left < CHUNK { left } else { BLOCK.min(left - left % CHUNK) };
+            let len = if left < CHUNK { left } else { most.min(left - left % CHUNK) };
             let block = start..start + len;
             if let Some(fused) = self.job.program.fused() {
                 // SAFETY: no registers are in use, so all blocks are free.

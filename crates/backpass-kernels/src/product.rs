@@ -26,8 +26,8 @@ const FAR: usize = 1024;
 const OFTEN: usize = 32;
 /// The rows that meet the columns of a tile one after the other: whole cache lines of a transposed left matrix.
 pub(crate) const STRIP: usize = 16 * ROWS;
-/// Where a product with a transposed left matrix may be cut: whole tiles and whole cache lines of that matrix.
-pub(crate) const CUT: usize = 8 * ROWS;
+/// Where a product with a transposed left matrix may be cut: whole tiles, and not too many, so that threads end together.
+pub(crate) const CUT: usize = 4 * ROWS;
 /// The registers side by side of a single row: enough that none waits for its last sum, and some lines of memory in a row.
 const ALONG: usize = 8;
 /// Keeps copied rows off each other's cache sets.
