@@ -90,7 +90,8 @@ impl Pool {
     }
 
     /// Calls `f(0)` to `f(parts - 1)` once each, on any threads in any order, and returns when
-    /// all are done. Each thread begins with the same parts in each job of as many parts. When the pool is busy with another job, the caller does all parts itself.
+    /// all are done. Each thread begins with the same parts in each job of as many parts. When the
+    /// pool is busy with another job, the caller does all parts itself.
     ///
     /// # Panics
     ///

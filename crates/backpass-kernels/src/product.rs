@@ -17,8 +17,8 @@ pub(crate) const PANEL: usize = 64;
 pub(crate) const UNIT: usize = 16;
 /// The rows of a tile.
 pub(crate) const ROWS: usize = 6;
-/// The depth of one pass: a tile's rows of the left matrix and, where tiles are narrow, its columns of the right matrix
-/// stay in the first cache, a strip of rows in the second.
+/// The depth of one pass: a tile's rows of the left matrix stay in the first cache, its columns of the right matrix and a strip
+/// of rows in the second, and the result is not read and written too often.
 const DEPTH: usize = 512;
 /// Rows of the left matrix that lie so many elements apart share no page.
 const FAR: usize = 1024;

@@ -45,7 +45,8 @@ impl<T> UnsafeCell<T> {
 pub fn spin(mut poll: impl FnMut() -> bool) -> bool {
     use std::time::{Duration, Instant};
 
-    /// How long a thread without work spins before it parks.
+    /// How long a thread without work spins before it parks: longer than most steps of small networks, so that a thread that is
+    /// late once does not have to be woken for every step that follows.
     const SPIN: Duration = Duration::from_micros(100);
     let start = Instant::now();
     loop {
