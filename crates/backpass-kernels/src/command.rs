@@ -373,6 +373,14 @@ impl Command {
         }
     }
 
+    /// How many parameters get new values.
+    pub(crate) fn updated(&self) -> usize {
+        match self {
+            Command::Map { program, extent, .. } if program.updates() => extent.fixed,
+            _ => 0,
+        }
+    }
+
     /// A rough time on one thread in nanoseconds for a batch of `rows`.
     pub(crate) fn cost(&self, rows: usize) -> f64 {
         let n = |extent: &Extent| extent.at(rows) as f64;

@@ -20,6 +20,10 @@ use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Re
 
 /// Stages that take less than this many nanoseconds are not worth a second thread.
 const SERIAL: f64 = 10_000.0;
+/// Where parameters change, threads wait so many nanoseconds for each of them that another core has written,
+const MOVE: f64 = 0.5;
+/// of so many at most: more do not stay in the cache of one core either.
+const STAY: usize = 1 << 18;
 /// A tile takes at least about this many nanoseconds.
 const TILE: f64 = 6_000.0;
 /// Tiles for each thread, so that none waits long for the last.
@@ -30,8 +34,8 @@ const CACHE: usize = 256 << 10;
 const FEWEST: usize = 96;
 /// Of so few rows each thread would read all of a right factor for too little work.
 const FEW: usize = 32;
-/// A right factor of so many elements is worth a fork-join of its own where there are too few rows to share.
-const WIDE: usize = 1 << 16;
+/// Where there are too few rows to share, each thread is worth so many elements of a right factor.
+const WIDE: usize = 1 << 15;
 
 /// New parameters of so many elements are written to memory: the other threads have read the old ones, and to write to a line
 /// that another core holds takes longer than to fetch it again.
@@ -56,6 +60,9 @@ pub struct Sequence {
     len: usize,
     max_rows: usize,
     tile: Option<usize>,
+    cost: Cost,
+    /// How many parameters change.
+    updated: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -63,8 +70,22 @@ struct Stage {
     chains: Vec<Tiled>,
     /// The index of the first command.
     first: usize,
-    /// Nanoseconds for the largest batch.
-    cost: f64,
+    cost: Cost,
+}
+
+/// Nanoseconds on one thread for a batch without rows, and for each row.
+#[derive(Clone, Copy, Debug)]
+struct Cost([f64; 2]);
+
+impl Cost {
+    fn new<'a>(commands: impl Iterator<Item = &'a Command> + Clone, max_rows: usize) -> Self {
+        let at = |rows| commands.clone().map(|c| c.cost(rows)).sum::<f64>();
+        Cost([at(0), (at(max_rows) - at(0)) / max_rows.max(1) as f64])
+    }
+
+    fn at(self, rows: usize) -> f64 {
+        self.0[0] + self.0[1] * rows as f64
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -94,12 +115,14 @@ impl Sequence {
         for chains in stages {
             check(&chains, len, max_rows).map_err(SequenceError)?;
             let chains: Vec<Tiled> = chains.into_iter().map(|chain| Tiled::new(chain, max_rows)).collect();
-            let cost = chains.iter().map(|c| c.cost * c.chain.rows.at(max_rows) as f64).sum();
-            let count: usize = chains.iter().map(|c| c.chain.commands.len()).sum();
-            list.push(Stage { chains, first, cost });
-            first += count;
+            let stage = Stage { chains, first, cost: Cost([0.0; 2]) };
+            first += stage.commands().count();
+            list.push(Stage { cost: Cost::new(stage.commands(), max_rows), ..stage });
         }
-        Ok(Sequence { stages: list, len, max_rows, tile })
+        let commands = list.iter().flat_map(Stage::commands);
+        let cost = Cost::new(commands.clone(), max_rows);
+        let updated = commands.map(Command::updated).sum();
+        Ok(Sequence { stages: list, len, max_rows, tile, cost, updated })
     }
 
     /// The number of stages.
@@ -115,6 +138,13 @@ impl Sequence {
             .enumerate()
             .flat_map(chains)
             .flat_map(|(s, c)| self.stages[s].chains[c].chain.commands.iter().map(move |command| (s, c, command)))
+    }
+
+    /// How many threads are worth while, of so many: one alone keeps small networks that it trains in its cache.
+    fn threads(&self, rows: usize, threads: usize) -> usize {
+        let saved = self.cost.at(rows) * (1.0 - 1.0 / threads as f64);
+        let price = SERIAL + MOVE * self.updated.min(STAY) as f64;
+        if self.updated > 0 && saved < price && self.tile.is_none() { 1 } else { threads }
     }
 
     /// Runs one stage on the first `rows` rows of the batch. What is `lent` is read instead of its buffers. `times` takes the nanoseconds of each command of the sequence,
@@ -135,19 +165,19 @@ impl Sequence {
         assert!(lent.iter().all(|l| l.data.len() >= l.buffer.extent.at(rows)), "too few elements are lent");
         assert!(arena.len() >= self.len && rows <= self.max_rows, "an arena or a batch of the wrong size");
         let stage = &self.stages[stage];
-        let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, lent };
-        let commands: usize = stage.chains.iter().map(|c| c.chain.commands.len()).sum();
-        let times = times.map(|times| &times[stage.first..stage.first + commands]);
+        let threads = self.threads(rows, pool.threads());
+        let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, lent, threads };
+        let times = times.map(|times| &times[stage.first..]);
         if let [tiled] = &stage.chains[..]
             && tiled.wide
             && (1..=FEW).contains(&rows)
-            && pool.threads() > 1
+            && threads > 1
             && self.tile.is_none()
         {
             // SAFETY: the sequence is checked, and the chain is the only one.
             return unsafe { tiled.run_wide(&frame, pool, times) };
         }
-        let threads = if stage.cost < SERIAL && self.tile.is_none() { 1 } else { pool.threads() };
+        let threads = if stage.cost.at(rows) < SERIAL && self.tile.is_none() { 1 } else { threads };
         let tile = |tiled: &Tiled| self.tile.unwrap_or_else(|| tiled.tile::<T>(rows, threads));
         if threads == 1 {
             let mut first = 0;
@@ -175,6 +205,12 @@ impl Sequence {
                 first += tiled.chain.commands.len();
             }
         });
+    }
+}
+
+impl Stage {
+    fn commands(&self) -> impl Iterator<Item = &Command> + Clone {
+        self.chains.iter().flat_map(|tiled| &tiled.chain.commands)
     }
 }
 
@@ -296,8 +332,8 @@ impl Tiled {
         for (i, command) in self.chain.commands.iter().enumerate() {
             let time = times.map(|times| &times[i]);
             match command {
-                Command::Matmul { n, .. } if is_wide(command) => {
-                    let parts = pool.threads().min(n / PANEL);
+                Command::Matmul { n, k, .. } if is_wide(command) => {
+                    let parts = pool.threads().min(n / PANEL).min(n * k.fixed / WIDE);
                     pool.run(parts, &|part| {
                         let columns = piece(*n, PANEL, parts, part);
                         // SAFETY: the caller's promise, and columns are disjoint.
@@ -323,7 +359,7 @@ fn timed(time: Option<&AtomicU64>, work: impl FnOnce()) {
 /// Whether a product of few rows is worth a fork-join.
 fn is_wide(command: &Command) -> bool {
     match command {
-        Command::Matmul { n, k, .. } => !k.batched && *n >= 2 * PANEL && n * k.fixed >= WIDE,
+        Command::Matmul { n, k, .. } => !k.batched && *n >= 2 * PANEL && n * k.fixed >= 2 * WIDE,
         _ => false,
     }
 }
@@ -342,6 +378,8 @@ struct Frame<'a, T> {
     base: *mut T,
     rows: usize,
     lent: &'a [Lent<'a, T>],
+    /// How many threads run the stage.
+    threads: usize,
 }
 
 // SAFETY: tiles touch disjoint elements, as `check` has made sure.
@@ -434,7 +472,7 @@ impl<T: Real> Frame<'_, T> {
                         });
                     }
                     let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
-                    let stream = pool.threads() > 1 && program.updates() && extent.fixed >= STREAM;
+                    let stream = self.threads > 1 && command.updated() >= STREAM;
                     Job { program, inputs, outputs: &targets[..outputs.len()], stream }.run(range);
                 }
                 Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
