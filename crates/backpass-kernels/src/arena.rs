@@ -12,7 +12,8 @@ pub const MAX_READS: usize = 16;
 /// The most outputs of a program.
 pub const MAX_WRITES: usize = 8;
 
-const ALIGN: usize = 64;
+/// Bytes of a line of the cache.
+pub(crate) const LINE: usize = 64;
 /// Larger arenas begin at a multiple of this.
 const HUGE_PAGE: usize = 1 << 21;
 
@@ -151,7 +152,7 @@ impl<T> fmt::Debug for Arena<T> {
 
 fn layout<T>(len: usize) -> Option<Layout> {
     let layout = Layout::array::<T>(len).ok()?;
-    layout.align_to(if layout.size() < HUGE_PAGE { ALIGN } else { HUGE_PAGE }).ok()
+    layout.align_to(if layout.size() < HUGE_PAGE { LINE } else { HUGE_PAGE }).ok()
 }
 
 /// Asks the system for pages of 2 MiB, so that addresses of large matrices are found without walks through page tables.

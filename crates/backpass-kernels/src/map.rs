@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::arena::LINE;
 use crate::functions::{self, Apply};
 use crate::fused::{FUSED_READS, FUSED_WRITES, Fused};
 use crate::isa::Task;
@@ -12,8 +13,6 @@ use crate::{MAX_WRITES, Pool, Real, philox};
 
 /// Elements that are computed together: the loops over them have no remainder.
 pub(crate) const CHUNK: usize = 16;
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 /// The elements of a register.
 const BLOCK: usize = 16 * CHUNK;
 /// The work of one part, in the unit of `Program::cost`: about ten microseconds.

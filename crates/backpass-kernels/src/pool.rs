@@ -40,6 +40,21 @@ const OPEN: u64 = 1 << 16;
 const EPOCH: u32 = 17;
 const STOP: u64 = u64::MAX;
 
+/// Fewer elements than this are not worth a thread of their own.
+const PIECE: usize = 1 << 14;
+
+/// The start of a slice of which threads share out the elements.
+struct Start<T>(*mut T);
+
+// SAFETY: whoever derives slices from it makes sure that they do not meet.
+unsafe impl<T: Send> Sync for Start<T> {}
+
+impl<T> Start<T> {
+    fn at(&self, index: usize) -> *mut T {
+        self.0.wrapping_add(index)
+    }
+}
+
 /// Keeps what different threads write off each other's cache lines.
 #[repr(align(128))]
 struct Line<T>(T);
@@ -102,6 +117,24 @@ impl Pool {
             Some(guard) => self.fork(parts, f, guard),
             None => (0..parts).for_each(f),
         }
+    }
+
+    /// Cuts `target`, rows of `width` elements, into pieces of whole rows, and calls `f` with the rows and the elements of each
+    /// at once; where that is little work, with all of them. What is left after the last whole row is not touched.
+    ///
+    /// # Panics
+    ///
+    /// If `width` is zero, or `f` panics, as in [`Pool::run`].
+    pub fn rows<T: Send>(&self, target: &mut [T], width: usize, f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
+        let rows = target.len() / width;
+        let parts = (target.len() / PIECE).min(self.threads()).min(rows).max(1);
+        let start = Start(target.as_mut_ptr());
+        self.run(parts, &|i| {
+            let rows = i * rows / parts..(i + 1) * rows / parts;
+            // SAFETY: the rows lie in `target`, and no others meet them.
+            let piece = unsafe { std::slice::from_raw_parts_mut(start.at(rows.start * width), rows.len() * width) };
+            f(rows, piece);
+        });
     }
 
     fn claim(&self, parts: usize) -> Option<MutexGuard<'_, ()>> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backpass_kernels::philox::Stream;
 use backpass_kernels::{Arena, Isa, Lent, Pool, peak};
 
-use crate::compile::{CompileOptions, Slot, SlotKind, Timed, compile};
+use crate::compile::{ALIGNMENT, CompileOptions, Slot, SlotKind, Timed, compile};
 use crate::graph::Graph;
 use crate::loss::{Loss, Targets};
 use crate::nn::Network;
@@ -16,8 +16,6 @@ use crate::train::{TrainError, TrainOptions, pool, step_graph};
 
 /// Batches that take turns, so that inputs are not always in the nearest cache.
 const BATCHES: usize = 16;
-/// Elements of a line of the cache.
-const ALIGNED: usize = 16;
 /// Numbers copied to measure memory: more than any cache holds.
 const FAR: usize = 1 << 26;
 /// The least time of one sample; shorter ones would measure the clock.
@@ -135,7 +133,7 @@ pub fn training_step(
     let target = work.input("target")?;
     // As in training, where batches are gathered into an arena, whose pages are large.
     let [inputs, targets] = [&x, &target].map(|slot| slot.shape.extent().at(rows));
-    let [room, end] = [inputs, inputs.next_multiple_of(ALIGNED) + targets].map(|len| len.next_multiple_of(ALIGNED));
+    let [room, end] = [inputs, inputs.next_multiple_of(ALIGNMENT) + targets].map(|len| len.next_multiple_of(ALIGNMENT));
     let elements = BATCHES * end;
     let mut batches = Arena::<f32>::new(elements).map_err(|_| SessionError::Memory { elements })?;
     for batch in batches.as_mut_slice().chunks_exact_mut(end.max(1)) {

@@ -1,5 +1,6 @@
 //! Running a plan: one arena, no allocation, the same bits for any number of threads.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -99,6 +100,15 @@ impl<T: Real> Session<T> {
     /// The value at a slot for a batch of `rows`, to be written.
     pub fn write(&mut self, slot: &Slot, rows: usize) -> &mut [T] {
         &mut self.arena.as_mut_slice()[slot.buffer.range(rows)]
+    }
+
+    /// Lets all threads write the value at a slot: `f` gets some of the `rows` rows of the batch, and their elements.
+    ///
+    /// # Panics
+    /// When `f` does.
+    pub fn write_rows(&mut self, slot: &Slot, rows: usize, f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
+        let width = slot.buffer.extent.fixed.max(1);
+        self.pool.rows(&mut self.arena.as_mut_slice()[slot.buffer.range(rows)], width, f);
     }
 
     /// Copies an array into an input or parameter.

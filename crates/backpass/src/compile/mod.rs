@@ -14,6 +14,7 @@ use backpass_kernels::MAX_DIMS;
 use crate::graph::{Graph, GraphError};
 use crate::passes::{PASSES, legalise};
 
+pub(crate) use place::ALIGNMENT;
 pub use plan::{Plan, Slot, SlotKind, Timed};
 
 /// How to compile.

@@ -12,7 +12,7 @@ use crate::ops::{Lowering, Op, layout};
 use crate::shape::Extent;
 
 /// Elements to which offsets are rounded up: 64 bytes of f32.
-const ALIGNMENT: usize = 16;
+pub(crate) const ALIGNMENT: usize = 16;
 
 /// Where every stored value lies.
 pub(super) struct Placement {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backpass_kernels::Real;
+use backpass_kernels::{Real, prefetch};
 
 use crate::loss::Loss;
 use crate::nn::Network;
@@ -152,13 +152,23 @@ impl<D: Real> Dataset<D> {
     /// # Panics
     /// When there is no such row.
     pub fn copy_rows<T: Real>(&self, rows: impl Iterator<Item = usize>, target: &mut [T]) {
-        let places = target.chunks_exact_mut(self.inputs).zip(rows);
+        let mut rows = rows.peekable();
+        for place in target.chunks_exact_mut(self.inputs) {
+            let Some(row) = rows.next() else { return };
+            // Shuffled rows lie anywhere: the next one is on its way while this one is copied.
+            rows.peek().iter().for_each(|&&next| prefetch(self.stored(next)));
+            match &self.packed {
+                Some(chosen) => chosen.packed.unpack(chosen.row(row), place),
+                None => place.iter_mut().zip(self.stored(row)).for_each(|(t, s)| *t = T::from_f64(s.to_f64())),
+            }
+        }
+    }
+
+    /// The numbers of a row, as they are stored.
+    fn stored(&self, row: usize) -> &[D] {
         match &self.packed {
-            Some(chosen) => places.for_each(|(place, row)| chosen.packed.unpack(chosen.row(row), place)),
-            None => places.for_each(|(place, row)| {
-                let from = &self.x[row * self.inputs..(row + 1) * self.inputs];
-                place.iter_mut().zip(from).for_each(|(t, s)| *t = T::from_f64(s.to_f64()));
-            }),
+            Some(chosen) => chosen.packed.numbers(chosen.row(row)),
+            None => &self.x[row * self.inputs..(row + 1) * self.inputs],
         }
     }
 

@@ -76,7 +76,7 @@ impl<T: Real> Predictor<T> {
         let mut outputs = Vec::with_capacity(data.rows() * self.y.shape.extent().fixed);
         for start in (0..data.rows()).step_by(TILE) {
             let n = TILE.min(data.rows() - start);
-            data.copy_rows(start..start + n, self.session.write(&self.x, n));
+            self.session.write_rows(&self.x, n, &|rows, x| data.copy_rows(rows.map(|row| start + row), x));
             self.outputs(n, &mut outputs);
         }
         outputs
@@ -186,7 +186,7 @@ impl<'a, T: Real, D: Real> Evaluator<'a, T, D> {
         let mut total = 0.0;
         for start in (0..data.rows()).step_by(tile) {
             let n = tile.min(data.rows() - start);
-            data.copy_rows(start..start + n, self.session.write(&self.slots[0], n));
+            self.session.write_rows(&self.slots[0], n, &|rows, x| data.copy_rows(rows.map(|row| start + row), x));
             copy(self.session.write(&self.slots[1], n), &data.y[start * data.targets..(start + n) * data.targets]);
             let weights = self.session.write(&self.slots[2], n).iter_mut().zip(start..);
             weights.for_each(|(t, row)| *t = T::from_f64(self.row_weights.at(row)));

@@ -94,6 +94,11 @@ impl<D: Real> Packed<D> {
         (&numbers[at * n..(at + 1) * n], &codes[at * c..(at + 1) * c])
     }
 
+    /// The numbers of a row, NaN where missing.
+    pub(crate) fn numbers(&self, row: usize) -> &[D] {
+        self.parts(row).0
+    }
+
     /// Writes all inputs of a row.
     pub(crate) fn unpack<T: Real>(&self, row: usize, target: &mut [T]) {
         let (numbers, codes) = self.parts(row);

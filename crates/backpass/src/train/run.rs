@@ -109,7 +109,9 @@ impl<'a, T: Real, D: Real> Stepper<'a, T, D> {
     /// Brings together what a step on the rows `batch` reads; `number` counts from 1.
     pub fn gather(&mut self, batch: &[u32], moment: Moment, number: u64) {
         let (n, data) = (batch.len(), self.data);
-        data.copy_rows(batch.iter().map(|&row| row as usize), self.session.write(&self.x, n));
+        self.session.write_rows(&self.x, n, &|rows, x| {
+            data.copy_rows(batch[rows].iter().map(|&row| row as usize), x);
+        });
         gather(self.session.write(&self.target, n), &data.y, data.targets, batch);
         let weight = self.session.write(&self.weight, n);
         weight.iter_mut().zip(batch).for_each(|(w, &row)| *w = T::from_f64(self.row_weights.at(row as usize)));
