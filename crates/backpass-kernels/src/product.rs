@@ -19,7 +19,7 @@ pub(crate) const UNIT: usize = 16;
 pub(crate) const ROWS: usize = 6;
 /// The depth of one pass: a tile's rows of the left matrix stay in the first cache, its columns of the right matrix and a strip
 /// of rows in the second, and the result is not read and written too often.
-const DEPTH: usize = 512;
+const DEPTH: usize = 800;
 /// Rows of the left matrix that lie so many elements apart share no page.
 const FAR: usize = 1024;
 /// How often rows that are far apart must be read to be worth a copy.
