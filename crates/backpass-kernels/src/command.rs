@@ -116,6 +116,8 @@ pub enum Command {
         accumulate: bool,
         /// What is done to sums before they are stored, and by what: a row for all rows, or as many elements as the result.
         finish: Option<(Finish, Buffer)>,
+        /// Where the sums of the columns of `b` go, if they are wanted.
+        sums: Option<Buffer>,
     },
     /// `y = reduce(x)`, `x` seen as outer × axis × inner.
     Reduce {
@@ -207,6 +209,19 @@ pub(crate) enum Access {
     Rows,
     /// Written row by row.
     Write,
+    /// Written as a whole, by the tile of the first row.
+    Once,
+}
+
+impl Access {
+    pub fn writes(self) -> bool {
+        matches!(self, Access::Write | Access::Once)
+    }
+
+    /// Whether a tile touches its own rows alone.
+    pub fn by_rows(self) -> bool {
+        matches!(self, Access::Rows | Access::Write)
+    }
 }
 
 impl Command {
@@ -275,11 +290,12 @@ impl Command {
                 let panels = one || rows == Extent::fixed(n.div_ceil(PANEL));
                 panels.then(|| vec![(*b, Whole), (*packed, Write)])?
             }
-            Command::Matmul { m, transpose_a, a, b, c, finish, .. } => {
+            Command::Matmul { m, transpose_a, a, b, c, finish, sums, .. } => {
                 let cut = one || *m == rows;
                 let with = finish.map(|(finish, with)| (with, read(finish == Finish::Gated)));
-                let list = || [(*a, read(!transpose_a)), (*b, Whole), (*c, Write)].into_iter().chain(with).collect();
-                cut.then(list)?
+                let sums = sums.map(|sums| (sums, if one { Write } else { Access::Once }));
+                let list = [(*a, read(!transpose_a)), (*b, Whole), (*c, Write)];
+                cut.then(|| list.into_iter().chain(with).chain(sums).collect())?
             }
             Command::Reduce { outer, inner, x, y, .. } => {
                 let across = *outer == Extent::ONE && rows == Extent::fixed(*inner);
@@ -347,7 +363,7 @@ impl Command {
             Command::Pack { k, n, b, packed, .. } => {
                 k.times(Extent::fixed(*n)) == Some(b.extent) && packed.extent == packed_extent(*k, *n)
             }
-            Command::Matmul { m, n, k, packed, a, b, c, finish, .. } => {
+            Command::Matmul { m, n, k, packed, a, b, c, finish, sums, .. } => {
                 let columns = Extent::fixed(*n);
                 let finishes = finish.is_none_or(|(finish, with)| {
                     let extent = if finish == Finish::Gated { c.extent } else { columns };
@@ -355,7 +371,8 @@ impl Command {
                 });
                 let right = if *packed { Some(packed_extent(*k, *n)) } else { k.times(columns) };
                 let factors = m.times(*k) == Some(a.extent) && right == Some(b.extent);
-                finishes && factors && m.times(columns) == Some(c.extent)
+                let sums = sums.is_none_or(|sums| sums.extent == columns && !m.batched && m.fixed > 0);
+                finishes && factors && sums && m.times(columns) == Some(c.extent)
             }
             Command::Reduce { outer, axis, inner, x, y, .. } => {
                 let rest = outer.times(Extent::fixed(*inner));
@@ -454,12 +471,13 @@ impl fmt::Display for Command {
             Command::Pack { k, n, transposed, b, packed } => {
                 write!(f, "pack {k}×{n} {b}{} -> {packed}", if *transposed { "ᵀ" } else { "" })
             }
-            Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish } => {
+            Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish, sums } => {
                 let prime = if *transpose_a { "ᵀ" } else { "" };
                 let layout = if *packed { " packed" } else { "" };
                 let mode = if *accumulate { "accumulate" } else { "overwrite" };
                 write!(f, "matmul {m}×{n}×{k} {a}{prime} {b}{layout} -> {mode} {c}")?;
-                finish.iter().try_for_each(|(finish, with)| write!(f, ", {finish:?} by {with}"))
+                finish.iter().try_for_each(|(finish, with)| write!(f, ", {finish:?} by {with}"))?;
+                sums.iter().try_for_each(|sums| write!(f, ", sums of columns -> {sums}"))
             }
             Command::Reduce { kind, outer, axis, inner, x, y } => {
                 write!(f, "{kind:?} {outer}×[{axis}]×{inner} {x} -> {y}")

@@ -93,7 +93,7 @@ pub fn matmul<T: Real>(pool: &Pool, dims: MatmulDims, a: &[T], b: Right<'_, T>, 
         Right::Rows(b) => product::Right::Rows(b.as_ptr(), n),
         Right::Packed(b) => product::Right::Packed(b.as_ptr(), k, n),
     };
-    let job = MatmulJob { dims, a: a.as_ptr(), b, c: c.as_mut_ptr(), accumulate, finish: None };
+    let job = MatmulJob { dims, a: a.as_ptr(), b, c: c.as_mut_ptr(), accumulate, finish: None, sums: None };
     // SAFETY: the lengths are right, and blocks are disjoint.
     let block = |rows, columns| unsafe { job.run(rows, columns) };
     if pool.threads() == 1 || m * n * k < SERIAL {
@@ -114,6 +114,8 @@ pub(crate) struct MatmulJob<T> {
     pub accumulate: bool,
     /// What is done to sums before they are stored, with a row for all rows or one for each.
     pub finish: Option<(Finish, *const T)>,
+    /// Where the sums of b's columns go, for whoever has the first row.
+    pub sums: Option<*mut T>,
 }
 
 // SAFETY: whoever runs a job promises that blocks are disjoint.
@@ -131,8 +133,8 @@ impl<T: Real> MatmulJob<T> {
         let a = Strided { start: self.a, row, column };
         for from in columns.clone().step_by(COLUMNS) {
             let (rows, columns) = (rows.clone(), from..columns.end.min(from + COLUMNS));
-            let Self { b, c, accumulate, finish, .. } = *self;
-            T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate, finish });
+            let Self { b, c, accumulate, finish, sums, .. } = *self;
+            T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate, finish, sums });
         }
     }
 }

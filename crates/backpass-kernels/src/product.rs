@@ -173,6 +173,8 @@ pub struct Block<T> {
     pub c_row: usize,
     pub accumulate: bool,
     pub finish: Option<(Finish, *const T)>,
+    /// Where the sums of b's columns go: another row of the result, for a row of ones.
+    pub sums: Option<*mut T>,
 }
 
 impl<T: Real> Task<T> for Block<T> {
@@ -226,6 +228,24 @@ impl<T: Real> Task<T> for Far<T> {
     }
 }
 
+/// Computes a tile, on narrower registers where its columns fit one.
+///
+/// # Safety
+///
+/// Those of [`tile`].
+#[inline(always)]
+unsafe fn run_tile<T: Real, S: Simd<Element = T>>(tile: &Tile<T>, panel: &Panel<T>) {
+    let narrow = S::Narrow::LANES < S::LANES && panel.vectors == 1 && (1..=S::Narrow::LANES).contains(&panel.edge);
+    // SAFETY: the caller's promise.
+    unsafe {
+        if narrow {
+            S::Narrow::run_tile(tile, &Panel { edge: panel.edge % S::Narrow::LANES, ..*panel });
+        } else {
+            S::run_tile(tile, panel);
+        }
+    }
+}
+
 /// The columns of a tile.
 #[inline(always)]
 const fn across<T, S: Simd<Element = T>>() -> usize {
@@ -252,13 +272,14 @@ impl<T: Real> Block<T> {
         let finish = if from + depth < self.depth { None } else { self.finish };
         let finish = finish.map(|(finish, _)| (finish, if finish == Finish::Gated { self.c_row } else { 0 }));
         let with_row = finish.map_or(0, |(_, step)| step);
+        let sums = self.sums.filter(|_| rows.start == self.rows.start);
         let mut column = self.columns.start;
         while column < self.columns.end {
             // SAFETY: the caller's promise.
             unsafe {
                 let panel = self.panel::<S>(column, from);
                 let whole = column + ALONG * S::LANES <= self.columns.end;
-                if rows.len() == 1 && whole && matches!(self.b, Right::Rows(..)) {
+                if rows.len() == 1 && whole && sums.is_none() && matches!(self.b, Right::Rows(..)) {
                     let (a, a_row, a_step) = left(0);
                     let t = Tile { rows: 1, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
                     let (c, with) =
@@ -267,20 +288,18 @@ impl<T: Real> Block<T> {
                     column += ALONG * S::LANES;
                     continue;
                 }
-                let is_narrow =
-                    S::Narrow::LANES < S::LANES && panel.vectors == 1 && (1..=S::Narrow::LANES).contains(&panel.edge);
+                if let Some(sums) = sums {
+                    let (one, fresh) = (T::from_f64(1.0), from == 0);
+                    let tile = Tile { rows: 1, depth, a: &one, a_row: 0, a_step: 0, c_row: 0, fresh, finish: None };
+                    run_tile::<T, S>(&tile, &Panel { c: sums.add(column), ..panel });
+                }
                 let mut row = rows.start;
                 while row < rows.end {
                     let count = [ROWS, 4, 2].into_iter().find(|&count| count <= rows.end - row).unwrap_or(1);
                     let (a, a_row, a_step) = left(row - rows.start);
                     let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
                     let (c, with) = (panel.c.add(row * self.c_row), panel.with.wrapping_add(row * with_row));
-                    let panel = Panel { c, with, ..panel };
-                    if is_narrow {
-                        S::Narrow::run_tile(&tile, &Panel { vectors: 1, edge: panel.edge % S::Narrow::LANES, ..panel });
-                    } else {
-                        S::run_tile(&tile, &panel);
-                    }
+                    run_tile::<T, S>(&tile, &Panel { c, with, ..panel });
                     row += count;
                 }
             }

@@ -229,12 +229,12 @@ fn check(chains: &[Chain], len: usize, max_rows: usize) -> Result<(), String> {
                 if buffer.extent.fixed.checked_mul(max_rows.max(1)).is_none() || buffer.range(max_rows).end > len {
                     return Err(format!("{buffer} lies outside the arena: {command}"));
                 }
-                let writes = |other: &Access| *access == Access::Write || *other == Access::Write;
+                let writes = |other: &Access| access.writes() || other.writes();
                 if accesses[..i].iter().any(|(other, how)| writes(how) && meet(buffer, other)) {
                     return Err(format!("a command writes what it uses: {command}"));
                 }
                 let clash = used.iter().any(|(other_index, _, other, how)| {
-                    let aligned = buffer == other && *access != Access::Whole && *how != Access::Whole;
+                    let aligned = buffer == other && access.by_rows() && how.by_rows();
                     let apart = *other_index == index && (aligned || chain.rows == Extent::ONE);
                     writes(how) && meet(buffer, other) && !apart
                 });
@@ -255,7 +255,7 @@ impl Tiled {
         let cut = |command: &Command| command.accesses(chain.rows).unwrap_or_default();
         let mut buffers: Vec<Buffer> = Vec::new();
         for (buffer, access) in chain.commands.iter().flat_map(cut) {
-            if access != Access::Whole && !buffers.contains(&buffer) {
+            if access.by_rows() && !buffers.contains(&buffer) {
                 buffers.push(buffer);
             }
         }
@@ -425,11 +425,18 @@ impl<T: Real> Frame<'_, T> {
     ///
     /// The command is checked for so many rows, and nobody else touches what is written here, or writes what is read.
     unsafe fn multiply(&self, command: &Command, rows: Range<usize>, columns: Range<usize>) {
-        let Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish } = command else { return };
+        let Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish, sums } = command else {
+            return;
+        };
         let (m, k) = (m.at(self.rows), k.at(self.rows));
+        let sums = sums.filter(|_| rows.start == 0);
         if k == 0 && !accumulate {
             // SAFETY: the caller's promise; a product without depth is not cut by columns.
             unsafe { self.write(c, rows.clone(), *n).fill(T::ZERO) };
+        }
+        if let Some(sums) = sums.filter(|_| k == 0) {
+            // SAFETY: as above.
+            unsafe { self.write(&sums, 0..1, *n).fill(T::ZERO) };
         }
         if k == 0 || rows.is_empty() || columns.is_empty() {
             return;
@@ -439,8 +446,9 @@ impl<T: Real> Frame<'_, T> {
         let b = if *packed { product::Right::Packed(b, k, *n) } else { product::Right::Rows(b, *n) };
         let (a, c) = (self.source(a), self.at(c));
         let finish = finish.map(|(finish, with)| (finish, self.source(&with)));
+        let sums = sums.map(|sums| self.at(&sums));
         // SAFETY: the caller's promise.
-        unsafe { MatmulJob { dims, a, b, c, accumulate: *accumulate, finish }.run(rows, columns) };
+        unsafe { MatmulJob { dims, a, b, c, accumulate: *accumulate, finish, sums }.run(rows, columns) };
     }
 
     /// Runs a command on some of `all` rows.

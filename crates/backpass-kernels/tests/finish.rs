@@ -38,6 +38,7 @@ fn commands(kind: Finish, n: usize, k: usize, accumulate: bool) -> (Vec<Command>
         c,
         accumulate,
         finish,
+        sums: None,
     };
     let operands = vec![Reading::Output(0), Reading::Buffer(with, layout)];
     (vec![product, Command::Map { program, extent: rows(n), operands, outputs: vec![c] }], end)

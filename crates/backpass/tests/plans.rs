@@ -284,7 +284,7 @@ fn few_rows_of_wide_layers_compute_what_the_interpreter_says() {
     }
 }
 
-/// Products finish the sums of rectified layers, and several threads write large parameters past the cache.
+/// Products finish the sums of rectified layers, and give the gradients of biases with those of weights; several threads write large parameters past the cache.
 #[test]
 fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
     let pools: Vec<_> = [1, 2, 3, 5].into_iter().map(|threads| Arc::new(Pool::new(threads))).collect();
@@ -314,6 +314,7 @@ fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
             let plan = compile(&graph, &options).unwrap().to_string();
             assert_eq!(plan.matches(", Rectified by").count(), 2, "{plan}");
             assert_eq!(plan.matches(", Gated by").count(), 2, "{plan}");
+            assert_eq!(plan.matches(", sums of columns -> ").count(), 3, "{plan}");
             check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
             check::<f32>(&graph, &case, &trace, &options, 1e-3, &pools);
         }

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backpass_kernels::Reduce;
+
 use crate::compile::lower::region_fits;
 use crate::compile::place::users_and_results;
 use crate::graph::{Graph, NodeId, Origin};
@@ -22,6 +24,9 @@ pub(super) enum GroupKind {
     Region,
     /// Matrix products and the additions that join them; the last node is the result.
     Products,
+    /// A matrix product with a transposed left factor, and the sums of its right factor's columns: the gradients of a layer's
+    /// weights and biases.
+    Gradients,
     /// The right factor of one product, laid out as the product reads it.
     Pack,
     /// Elementwise nodes of one number, or of one number for each row, and aliases between them.
@@ -61,6 +66,9 @@ pub(super) fn fuse(graph: &Graph, fuse_regions: bool) -> Vec<Group> {
         if fuse_regions && kind == GroupKind::Region && on_tape(graph, id).is_none() {
             fusion.join_region(id);
         }
+    }
+    if fuse_regions {
+        graph.ids().for_each(|id| fusion.join_sums(id));
     }
     let Fusion { users, results, groups, .. } = fusion;
     let groups: Vec<Group> = groups.into_iter().flatten().collect();
@@ -169,6 +177,24 @@ impl Fusion<'_> {
         }
         self.merge(&parts, GroupKind::Products);
         true
+    }
+
+    /// Joins a product with the sums of its right factor's columns, which it meets anyway.
+    fn join_sums(&mut self, id: NodeId) {
+        let node = self.graph.node(id);
+        let Op::Matmul(product) = &node.op else { return };
+        let is_single = |group: usize| self.group(group).is_some_and(|g| g.kind == GroupKind::Single);
+        let full = !node.shape.is_batched() && node.shape.extent().fixed > 0;
+        if !product.transpose_left || product.transpose_right || !full || !is_single(self.group_of[id.index()]) {
+            return;
+        }
+        let is_sum = |user: &&NodeId| lowering(self.graph, **user) == Lowering::Reduce(Reduce::Sum, 0);
+        let sum = self.users[node.args[1].index()].iter().filter(is_sum).map(|user| self.group_of[user.index()]);
+        let Some(sum) = sum.into_iter().find(|&group| is_single(group)) else { return };
+        let parts = BTreeSet::from([sum, self.group_of[id.index()]]);
+        if !self.has_outside_path(&parts) {
+            self.merge(&parts, GroupKind::Gradients);
+        }
     }
 
     /// Joins an elementwise node with the regions of its operands, as far as no cycle arises and kernels can hold it.

@@ -147,6 +147,7 @@ pub(super) fn lower(
                         commands.push(Command::Tape(tape));
                     }
                     GroupKind::Pack => commands.extend(pack(&graph, group.nodes[0], &at, &placement.packed)),
+                    GroupKind::Gradients => gradients(&graph, &group.nodes, &at, &placement.packed, &mut commands),
                     GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut commands),
                     _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut commands)),
                 }
@@ -261,6 +262,22 @@ fn products(
     }
 }
 
+/// A product and the sums of its right factor.
+fn gradients(
+    graph: &Graph,
+    nodes: &[NodeId],
+    at: &impl Fn(NodeId) -> Buffer,
+    packed: &HashMap<NodeId, Buffer>,
+    list: &mut Vec<Command>,
+) {
+    let is_product = |id: &&NodeId| matches!(graph.node(**id).op, Op::Matmul(_));
+    let (products, others): (Vec<&NodeId>, Vec<&NodeId>) = nodes.iter().partition(is_product);
+    products.iter().for_each(|&&id| single(graph, id, at, packed, list));
+    if let Some(Command::Matmul { sums, .. }) = list.last_mut() {
+        *sums = others.first().map(|&&id| at(id));
+    }
+}
+
 fn pack(
     graph: &Graph,
     id: NodeId,
@@ -310,6 +327,7 @@ fn matmul(
         c,
         accumulate,
         finish: None,
+        sums: None,
     });
 }
 

@@ -161,10 +161,15 @@ fn by_rows(graph: &Graph, group: &Group) -> bool {
 
 /// Whether `next` can run on some rows of what `group` computes, before the other rows are there.
 fn follows(graph: &Graph, group: &Group, next: &Group) -> bool {
-    let result = group.nodes[group.nodes.len() - 1];
+    let is_product = |id: &&NodeId| matches!(graph.node(**id).op, Op::Matmul(_));
+    let result = match group.kind {
+        GroupKind::Gradients => group.nodes.iter().find(is_product),
+        _ => group.nodes.last(),
+    };
+    let Some(&result) = result else { return false };
     let shape = graph.shape(result);
     let cut = match group.kind {
-        GroupKind::Products => true,
+        GroupKind::Products | GroupKind::Gradients => true,
         GroupKind::Region => false,
         GroupKind::Tape | GroupKind::Pack | GroupKind::Free => false,
         GroupKind::Single => matches!(lowering(graph, result), Lowering::Matmul { .. } | Lowering::Reduce(_, 0)),
