@@ -1,7 +1,7 @@
 //! Grouping nodes into instructions.
 //!
-//! Three kinds of groups hold several nodes: elementwise regions, which run block by block in cache, sums of matrix
-//! products, which accumulate into one buffer, and tapes of single numbers, which may be of any length.
+//! Four kinds of groups hold several nodes: elementwise regions, which run block by block in cache, sums of matrix products,
+//! which accumulate into one buffer, gradients of a layer, and tapes of single numbers, which may be of any length.
 
 use std::collections::{BTreeMap, BTreeSet};
 
