@@ -116,7 +116,7 @@ pub enum Command {
         accumulate: bool,
         /// What is done to sums before they are stored, and by what: a row for all rows, or as many elements as the result.
         finish: Option<(Finish, Buffer)>,
-        /// Where the sums of the columns of `b` go, if they are wanted.
+        /// Where the sums of the columns of `b` go, if they are wanted; they overwrite what is there.
         sums: Option<Buffer>,
     },
     /// `y = reduce(x)`, `x` seen as outer × axis × inner.
@@ -390,10 +390,11 @@ impl Command {
         }
     }
 
-    /// How many parameters get new values.
+    /// How many numbers that every row may read get new values in place: those of a parameter.
     pub(crate) fn updated(&self) -> usize {
+        let in_place = |operand: &Reading| matches!(operand, Reading::Output(_));
         match self {
-            Command::Map { program, extent, .. } if program.updates() => extent.fixed,
+            Command::Map { extent, operands, .. } if !extent.batched && operands.iter().any(in_place) => extent.fixed,
             _ => 0,
         }
     }

@@ -114,7 +114,7 @@ pub(crate) struct MatmulJob<T> {
     pub accumulate: bool,
     /// What is done to sums before they are stored, with a row for all rows or one for each.
     pub finish: Option<(Finish, *const T)>,
-    /// Where the sums of b's columns go, for whoever has the first row.
+    /// Where the sums of b's columns go, with the first row.
     pub sums: Option<*mut T>,
 }
 
@@ -126,14 +126,16 @@ impl<T: Real> MatmulJob<T> {
     ///
     /// # Safety
     ///
-    /// The matrices are as large as `dims` say, nobody writes what is read here or touches this part of the result.
+    /// The matrices are as large as `dims` say, nobody writes what is read here or touches this part of the result, or, from
+    /// the first row on, these columns' sums.
     pub(crate) unsafe fn run(&self, rows: Range<usize>, columns: Range<usize>) {
         let MatmulDims { m, n, k, transpose_a } = self.dims;
         let (row, column) = if transpose_a { (1, m) } else { (k, 1) };
         let a = Strided { start: self.a, row, column };
         for from in columns.clone().step_by(COLUMNS) {
             let (rows, columns) = (rows.clone(), from..columns.end.min(from + COLUMNS));
-            let Self { b, c, accumulate, finish, sums, .. } = *self;
+            let Self { b, c, accumulate, finish, .. } = *self;
+            let sums = self.sums.filter(|_| rows.start == 0);
             T::run_block(Block { rows, columns, depth: k, a, b, c, c_row: n, accumulate, finish, sums });
         }
     }

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, TryLockError};
 
+use crate::shards::Shards;
 use crate::sync::thread::{self, JoinHandle, Thread};
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, UnsafeCell, spin};
 
@@ -42,18 +43,6 @@ const STOP: u64 = u64::MAX;
 
 /// Fewer elements than this are not worth a thread of their own.
 const PIECE: usize = 1 << 14;
-
-/// The start of a slice of which threads share out the elements.
-struct Start<T>(*mut T);
-
-// SAFETY: whoever derives slices from it makes sure that they do not meet.
-unsafe impl<T: Send> Sync for Start<T> {}
-
-impl<T> Start<T> {
-    fn at(&self, index: usize) -> *mut T {
-        self.0.wrapping_add(index)
-    }
-}
 
 /// Keeps what different threads write off each other's cache lines.
 #[repr(align(128))]
@@ -128,11 +117,11 @@ impl Pool {
     pub fn rows<T: Send>(&self, target: &mut [T], width: usize, f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
         let rows = target.len() / width;
         let parts = (target.len() / PIECE).min(self.threads()).min(rows).max(1);
-        let start = Start(target.as_mut_ptr());
+        let target = Shards::new(target);
         self.run(parts, &|i| {
             let rows = i * rows / parts..(i + 1) * rows / parts;
-            // SAFETY: the rows lie in `target`, and no others meet them.
-            let piece = unsafe { std::slice::from_raw_parts_mut(start.at(rows.start * width), rows.len() * width) };
+            // SAFETY: no other rows meet these.
+            let piece = unsafe { target.write(rows.start * width..rows.end * width) };
             f(rows, piece);
         });
     }

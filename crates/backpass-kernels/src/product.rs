@@ -234,7 +234,7 @@ impl<T: Real> Task<T> for Far<T> {
 ///
 /// Those of [`tile`].
 #[inline(always)]
-unsafe fn run_tile<T: Real, S: Simd<Element = T>>(tile: &Tile<T>, panel: &Panel<T>) {
+unsafe fn narrowest<T: Real, S: Simd<Element = T>>(tile: &Tile<T>, panel: &Panel<T>) {
     let narrow = S::Narrow::LANES < S::LANES && panel.vectors == 1 && (1..=S::Narrow::LANES).contains(&panel.edge);
     // SAFETY: the caller's promise.
     unsafe {
@@ -289,9 +289,16 @@ impl<T: Real> Block<T> {
                     continue;
                 }
                 if let Some(sums) = sums {
-                    let (one, fresh) = (T::from_f64(1.0), from == 0);
-                    let tile = Tile { rows: 1, depth, a: &one, a_row: 0, a_step: 0, c_row: 0, fresh, finish: None };
-                    run_tile::<T, S>(&tile, &Panel { c: sums.add(column), ..panel });
+                    let t =
+                        Tile { rows: 1, depth, a: &T::ONE, a_row: 0, a_step: 0, c_row: 0, fresh: true, finish: None };
+                    // Passes are summed on their own, so that rounding errors grow slowly with the depth.
+                    let mut pass = [T::ZERO; PANEL];
+                    narrowest::<T, S>(&t, &Panel { c: pass.as_mut_ptr(), ..panel });
+                    for (j, part) in pass.into_iter().enumerate().take(across::<T, S>().min(self.columns.end - column))
+                    {
+                        let sum = sums.add(column + j);
+                        *sum = if from == 0 { part } else { *sum + part };
+                    }
                 }
                 let mut row = rows.start;
                 while row < rows.end {
@@ -299,7 +306,7 @@ impl<T: Real> Block<T> {
                     let (a, a_row, a_step) = left(row - rows.start);
                     let tile = Tile { rows: count, depth, a, a_row, a_step, c_row: self.c_row, fresh, finish };
                     let (c, with) = (panel.c.add(row * self.c_row), panel.with.wrapping_add(row * with_row));
-                    run_tile::<T, S>(&tile, &Panel { c, with, ..panel });
+                    narrowest::<T, S>(&tile, &Panel { c, with, ..panel });
                     row += count;
                 }
             }

@@ -20,9 +20,9 @@ use crate::{Arena, Layout, MAX_DIMS, MAX_READS, MAX_WRITES, MatmulDims, Pool, Re
 
 /// Stages that take less than this many nanoseconds are not worth a second thread.
 const SERIAL: f64 = 10_000.0;
-/// Where parameters change, threads wait so many nanoseconds for each of them that another core has written,
+/// Nanoseconds that threads wait for each parameter that another core has written.
 const MOVE: f64 = 0.5;
-/// of so many at most: more do not stay in the cache of one core either.
+/// More parameters than this do not stay in the cache of one core either.
 const STAY: usize = 1 << 18;
 /// A tile takes at least about this many nanoseconds.
 const TILE: f64 = 6_000.0;
@@ -34,7 +34,7 @@ const CACHE: usize = 256 << 10;
 const FEWEST: usize = 96;
 /// Of so few rows each thread would read all of a right factor for too little work.
 const FEW: usize = 32;
-/// Where there are too few rows to share, each thread is worth so many elements of a right factor.
+/// Where there are too few rows to share, a thread needs at least so many elements of a right factor.
 const WIDE: usize = 1 << 15;
 
 /// New parameters of so many elements are written to memory: the other threads have read the old ones, and to write to a line
@@ -73,18 +73,21 @@ struct Stage {
     cost: Cost,
 }
 
-/// Nanoseconds on one thread for a batch without rows, and for each row.
+/// Nanoseconds on one thread.
 #[derive(Clone, Copy, Debug)]
-struct Cost([f64; 2]);
+struct Cost {
+    fixed: f64,
+    row: f64,
+}
 
 impl Cost {
     fn new<'a>(commands: impl Iterator<Item = &'a Command> + Clone, max_rows: usize) -> Self {
         let at = |rows| commands.clone().map(|c| c.cost(rows)).sum::<f64>();
-        Cost([at(0), (at(max_rows) - at(0)) / max_rows.max(1) as f64])
+        Cost { fixed: at(0), row: (at(max_rows) - at(0)) / max_rows.max(1) as f64 }
     }
 
     fn at(self, rows: usize) -> f64 {
-        self.0[0] + self.0[1] * rows as f64
+        self.fixed + self.row * rows as f64
     }
 }
 
@@ -115,9 +118,10 @@ impl Sequence {
         for chains in stages {
             check(&chains, len, max_rows).map_err(SequenceError)?;
             let chains: Vec<Tiled> = chains.into_iter().map(|chain| Tiled::new(chain, max_rows)).collect();
-            let stage = Stage { chains, first, cost: Cost([0.0; 2]) };
-            first += stage.commands().count();
-            list.push(Stage { cost: Cost::new(stage.commands(), max_rows), ..stage });
+            let commands = chains.iter().flat_map(|tiled| &tiled.chain.commands);
+            let (cost, count) = (Cost::new(commands.clone(), max_rows), commands.count());
+            list.push(Stage { chains, first, cost });
+            first += count;
         }
         let commands = list.iter().flat_map(Stage::commands);
         let cost = Cost::new(commands.clone(), max_rows);
@@ -167,7 +171,7 @@ impl Sequence {
         let stage = &self.stages[stage];
         let threads = self.threads(rows, pool.threads());
         let frame = Frame { base: arena.as_mut_slice().as_mut_ptr(), rows, lent, threads };
-        let times = times.map(|times| &times[stage.first..]);
+        let times = times.map(|times| &times[stage.first..][..stage.commands().count()]);
         if let [tiled] = &stage.chains[..]
             && tiled.wide
             && (1..=FEW).contains(&rows)
@@ -378,7 +382,7 @@ struct Frame<'a, T> {
     base: *mut T,
     rows: usize,
     lent: &'a [Lent<'a, T>],
-    /// How many threads run the stage.
+    /// How many threads share the plan.
     threads: usize,
 }
 
@@ -429,12 +433,11 @@ impl<T: Real> Frame<'_, T> {
             return;
         };
         let (m, k) = (m.at(self.rows), k.at(self.rows));
-        let sums = sums.filter(|_| rows.start == 0);
         if k == 0 && !accumulate {
             // SAFETY: the caller's promise; a product without depth is not cut by columns.
             unsafe { self.write(c, rows.clone(), *n).fill(T::ZERO) };
         }
-        if let Some(sums) = sums.filter(|_| k == 0) {
+        if let Some(sums) = sums.filter(|_| k == 0 && rows.start == 0) {
             // SAFETY: as above.
             unsafe { self.write(&sums, 0..1, *n).fill(T::ZERO) };
         }
@@ -480,7 +483,7 @@ impl<T: Real> Frame<'_, T> {
                         });
                     }
                     let inputs = std::slice::from_raw_parts(inputs.as_ptr().cast(), operands.len());
-                    let stream = self.threads > 1 && command.updated() >= STREAM;
+                    let stream = self.threads > 1 && program.updates() && extent.fixed >= STREAM;
                     Job { program, inputs, outputs: &targets[..outputs.len()], stream }.run(range);
                 }
                 Command::Tape(tape) => tape.run_rows(self.base, batch, self.lent),
@@ -532,5 +535,43 @@ impl<T: Real> Frame<'_, T> {
                 Command::Size { extent, y } => self.write(y, 0..1, 1)[0] = T::from_f64(extent.at(self.rows) as f64),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, Arg, Binary, Instruction, Program};
+
+    /// A product of each row of the batch with `k`×`n` parameters, which a second stage then changes in place, or not.
+    fn sequence(k: usize, n: usize, train: bool, tile: Option<usize>) -> Sequence {
+        let buffer = |offset, fixed, batched| Buffer { offset, extent: Extent { fixed, batched } };
+        let rows = 1 << 10;
+        let (b, a, c) = (buffer(0, k * n, false), buffer(k * n, k, true), buffer(k * n + k * rows, n, true));
+        let (m, packed, transpose_a, accumulate) = (Extent::BATCH, false, false, false);
+        let (k, finish, sums) = (Extent::fixed(k), None, None);
+        let product = Command::Matmul { m, n, k, transpose_a, packed, a, b, c, accumulate, finish, sums };
+        let action = Action::Binary(Binary::Mul, Arg::Operand(0), Arg::Constant(0.5));
+        let program = Program::new(vec![Instruction { action, to: 0 }], vec![Arg::Register(0)]);
+        let step = Command::Map { program, extent: b.extent, operands: vec![Reading::Output(0)], outputs: vec![b] };
+        let commands = if train { vec![product, step] } else { vec![product] };
+        let stages = commands.into_iter().map(|command| vec![Chain::new(vec![command])]).collect();
+        Sequence::new(stages, c.range(rows).end, rows, tile).unwrap()
+    }
+
+    #[test]
+    fn small_networks_are_trained_by_one_thread_on_few_rows() {
+        let small = sequence(64, 64, true, None);
+        assert_eq!([1, 100, 300, 1000].map(|rows| small.threads(rows, 2)), [1, 1, 2, 2]);
+        assert_eq!(small.threads(1000, 1), 1);
+        // More threads save more.
+        assert_eq!(small.threads(220, 8), 8);
+        assert_eq!(small.threads(220, 2), 1);
+        // There is nothing to move, and tiles are what was asked for.
+        assert_eq!(sequence(64, 64, false, None).threads(1, 2), 2);
+        assert_eq!(sequence(64, 64, true, Some(4)).threads(1, 2), 2);
+        // More parameters than a core keeps cost no more.
+        let large = sequence(2048, 2048, true, None);
+        assert_eq!(large.threads(8, 2), 2);
     }
 }

@@ -31,6 +31,29 @@ fn every_part_runs_once() {
 }
 
 #[test]
+fn rows_are_shared_out_whole() {
+    let calls = AtomicUsize::new(0);
+    for threads in [1, 2, 3, 5] {
+        let pool = Pool::new(threads);
+        for (width, len) in [(7, 0), (7, 6), (7, 7), (7, 100_003), (1, 40_000), (50_000, 99_999), (50_000, 100_000)] {
+            let mut target = vec![usize::MAX; len];
+            calls.store(0, Ordering::Relaxed);
+            pool.rows(&mut target, width, &|rows, piece| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(piece.len(), rows.len() * width);
+                piece.chunks_exact_mut(width).zip(rows).for_each(|(piece, row)| piece.fill(row));
+            });
+            let row = |i: usize| if i < len / width * width { i / width } else { usize::MAX };
+            assert!(target.iter().enumerate().all(|(i, &found)| found == row(i)), "{threads} threads, {len}/{width}");
+            let most = if len > 90_000 { threads.min(len / width) } else { threads.min(2) };
+            let expected = if len < 40_000 { 1 } else { most };
+            assert_eq!(calls.load(Ordering::Relaxed), expected, "{threads} threads, {len}/{width}");
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.rows(&mut [1], 0, &|_, _: &mut [i32]| {}))).is_err());
+    }
+}
+
+#[test]
 fn a_hundred_thousand_runs() {
     for (threads, runs) in [(2, 60_000), (3, 40_000)] {
         let pool = Pool::new(threads);

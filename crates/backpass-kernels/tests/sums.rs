@@ -1,8 +1,16 @@
 //! Products over the batch that also sum the columns of their right factor, against plain sums in order, bit for bit.
 
+use std::ops::Range;
+use std::sync::Mutex;
+
 use backpass_kernels::*;
 
 const MAX_ROWS: usize = 1700;
+/// The depth of one pass; each is summed on its own.
+const PASS: usize = 800;
+
+/// Held while an instruction set is forced, for that is a matter of the whole process.
+static FORCED: Mutex<()> = Mutex::new(());
 
 /// A left factor of `m` columns, a right one of `n`, both with a row for each of the batch, the product and the sums.
 fn stages(m: usize, n: usize, packed: bool, sums: bool) -> (Vec<Vec<Chain>>, [Buffer; 4], usize) {
@@ -48,6 +56,7 @@ fn bits<T: Real>(values: &[T]) -> Vec<u64> {
 }
 
 fn check<T: Real>() {
+    let _guard = FORCED.lock();
     for &isa in Isa::available() {
         isa.force();
         for (m, n) in [(1, 1), (1, 200), (2, 7), (6, 16), (13, 65), (96, 64), (97, 33), (200, 130)] {
@@ -67,14 +76,22 @@ fn check<T: Real>() {
                     let at = |arena: &Arena<T>, buffer: Buffer| bits(&arena.as_slice()[buffer.range(rows)]);
                     assert_eq!(at(&both, c), at(&plain, c), "{case}");
                     let mut sums = vec![T::ZERO; n];
-                    for row in plain.as_slice()[b.range(rows)].chunks_exact(n) {
-                        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum = *sum + *x);
+                    for pass in plain.as_slice()[b.range(rows)].chunks(PASS * n) {
+                        let mut part = vec![T::ZERO; n];
+                        for row in pass.chunks_exact(n) {
+                            part.iter_mut().zip(row).for_each(|(sum, x)| *sum = *sum + *x);
+                        }
+                        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum = *sum + part);
                     }
                     assert_eq!(at(&both, y), bits(&sums), "{case}");
+                    let Range { start, end } = y.range(rows);
+                    let others = |arena: &Arena<T>| [bits(&arena.as_slice()[..start]), bits(&arena.as_slice()[end..])];
+                    assert_eq!(others(&both), others(&plain), "{case}");
                 }
             }
         }
     }
+    Isa::detect().force();
 }
 
 #[test]
@@ -104,6 +121,26 @@ fn sums_that_do_not_fit_are_refused() {
     };
     refused(&|product, _| set(product, &|sums| sums.extent = Extent::fixed(23)), "sizes do not fit");
     refused(&|product, _| set(product, &|sums| sums.offset = 0), "writes what it uses");
+    refused(
+        &|product, _| {
+            if let Command::Matmul { m, k, a, b, c, sums, .. } = product {
+                let batched = |fixed| Extent { fixed, batched: true };
+                (*m, *k) = (Extent::BATCH, Extent::fixed(1));
+                (a.extent, b.extent, c.extent) = (batched(1), Extent::fixed(24), batched(24));
+                *sums = sums.map(|sums| Buffer { offset: 0, ..sums });
+            }
+        },
+        "sizes do not fit",
+    );
+    refused(
+        &|product, _| {
+            if let Command::Matmul { m, a, c, .. } = product {
+                *m = Extent::fixed(0);
+                (a.extent.fixed, c.extent.fixed) = (0, 0);
+            }
+        },
+        "sizes do not fit",
+    );
     // Whoever reads the sums beside other tiles might come before them.
     refused(
         &|product, more| {

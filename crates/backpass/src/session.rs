@@ -106,7 +106,7 @@ impl<T: Real> Session<T> {
     ///
     /// # Panics
     /// When `f` does.
-    pub fn write_rows(&mut self, slot: &Slot, rows: usize, f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
+    pub(crate) fn write_rows(&mut self, slot: &Slot, rows: usize, f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
         let width = slot.buffer.extent.fixed.max(1);
         self.pool.rows(&mut self.arena.as_mut_slice()[slot.buffer.range(rows)], width, f);
     }

@@ -321,6 +321,43 @@ fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
     }
 }
 
+/// A product and the sums of its right factor become one command, also where one of them is dead, or where both are read as if
+/// there were rows of them.
+#[test]
+fn gradients_of_a_layer_are_one_command() {
+    let pools: Vec<_> = [1, 2, 3].into_iter().map(|threads| Arc::new(Pool::new(threads))).collect();
+    for (m, n) in [(1, 1), (5, 1), (1, 6), (40, 30)] {
+        for (product, sums, both) in
+            [(true, false, false), (false, true, false), (false, false, true), (true, true, true)]
+        {
+            let builder = Builder::new();
+            let x = builder.input("x", Shape::batch(&[m]));
+            let g = builder.input("g", Shape::batch(&[n]));
+            let (weights, biases) = (x.matmul_with(g, true, false), g.sum(0));
+            builder.output("size", builder.constant(1.0));
+            let outputs = [product.then_some(("product", weights)), sums.then_some(("sums", biases))];
+            let joint = both.then(|| ("both", weights * biases));
+            outputs.into_iter().chain([joint]).flatten().for_each(|(name, value)| builder.output(name, value));
+            let graph = builder.finish().unwrap();
+            let rows = 9;
+            let mut random = Random(7);
+            let values = graph.inputs().map(|id| {
+                let array = Array::from_fn(&graph.shape(id).resolve(rows), |_| random.unit() - 0.5);
+                (graph.name(id).to_string(), array)
+            });
+            let case = Case { graph: graph.clone(), values: values.collect(), rows };
+            let trace = interpret(&graph, &case.point()).unwrap();
+            for (passes, tile) in [(false, None), (true, None), (false, Some(1)), (true, Some(2))] {
+                let options = CompileOptions { passes, tile, ..CompileOptions::rows(rows) };
+                let plan = compile(&graph, &options).unwrap().to_string();
+                let joined = !passes || both || product && sums;
+                assert_eq!(plan.contains(", sums of columns -> "), joined, "{plan}");
+                check::<f64>(&graph, &case, &trace, &options, 1e-12, &pools);
+            }
+        }
+    }
+}
+
 /// Right factors that leave the caches are packed, also where they lie row by row and where their depth is the batch.
 #[test]
 fn large_products_are_packed() {

@@ -1,7 +1,7 @@
 //! Grouping nodes into instructions.
 //!
-//! Four kinds of groups hold several nodes: elementwise regions, which run block by block in cache, sums of matrix products,
-//! which accumulate into one buffer, gradients of a layer, and tapes of single numbers, which may be of any length.
+//! Four kinds of groups hold several nodes: elementwise regions, which run block by block in cache; sums of matrix products,
+//! which accumulate into one buffer; gradients of a layer; and tapes of single numbers, which may be of any length.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,8 +189,8 @@ impl Fusion<'_> {
             return;
         }
         let is_sum = |user: &&NodeId| lowering(self.graph, **user) == Lowering::Reduce(Reduce::Sum, 0);
-        let sum = self.users[node.args[1].index()].iter().filter(is_sum).map(|user| self.group_of[user.index()]);
-        let Some(sum) = sum.into_iter().find(|&group| is_single(group)) else { return };
+        let mut sums = self.users[node.args[1].index()].iter().filter(is_sum).map(|user| self.group_of[user.index()]);
+        let Some(sum) = sums.find(|&group| is_single(group)) else { return };
         let parts = BTreeSet::from([sum, self.group_of[id.index()]]);
         if !self.has_outside_path(&parts) {
             self.merge(&parts, GroupKind::Gradients);

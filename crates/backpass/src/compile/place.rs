@@ -124,6 +124,8 @@ pub(super) fn place(graph: &Graph, stages: &[Stage], options: &CompileOptions) -
             GroupKind::Pack => Vec::new(),
             GroupKind::Products => group.nodes.last().copied().into_iter().collect(),
             GroupKind::Tape => stored_by_tape(graph, &group.nodes, &users, &results),
+            // One command writes both, whoever reads them.
+            GroupKind::Gradients => group.nodes.clone(),
             _ => stored(&group.nodes, &users, &results),
         };
         let mut taken: Vec<usize> = Vec::new();

@@ -11,7 +11,7 @@ use backpass_kernels::Layout;
 
 use crate::compile::CompileOptions;
 use crate::compile::fuse::{Group, GroupKind, lowering};
-use crate::compile::place::{packed, region_reads};
+use crate::compile::place::{packed, region_reads, root};
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Lowering, Op};
 use crate::shape::{Dim, Shape};
@@ -177,5 +177,9 @@ fn follows(graph: &Graph, group: &Group, next: &Group) -> bool {
     cut && next.kind == GroupKind::Region
         && !shape.is_batched()
         && shape.extent() == graph.shape(next.nodes[0]).extent()
-        && region_reads(graph, &next.nodes).iter().all(|&(_, layout)| matches!(layout, Layout::Full | Layout::Scalar))
+        && region_reads(graph, &next.nodes).iter().all(|&(id, layout)| {
+            // The sums beside a product are there when all of it is.
+            let partner = root(graph, id) != result && group.nodes.contains(&root(graph, id));
+            matches!(layout, Layout::Full | Layout::Scalar) && !partner
+        })
 }

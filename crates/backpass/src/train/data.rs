@@ -156,7 +156,9 @@ impl<D: Real> Dataset<D> {
         for place in target.chunks_exact_mut(self.inputs) {
             let Some(row) = rows.next() else { return };
             // Shuffled rows lie anywhere: the next one is on its way while this one is copied.
-            rows.peek().iter().for_each(|&&next| prefetch(self.stored(next)));
+            if let Some(&next) = rows.peek() {
+                prefetch(self.stored(next));
+            }
             match &self.packed {
                 Some(chosen) => chosen.packed.unpack(chosen.row(row), place),
                 None => place.iter_mut().zip(self.stored(row)).for_each(|(t, s)| *t = T::from_f64(s.to_f64())),
