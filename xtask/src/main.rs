@@ -6,6 +6,7 @@ mod guide;
 mod model;
 mod quality;
 mod reference;
+mod sanitize;
 mod shell;
 mod test;
 mod tidy;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   guide [--update]           run every command of the user guide; --update draws its pictures anew
   guard [--update]           count the instructions of reference steps; --update stores the counts
   model                      check the thread pool in every order of events
+  sanitize                   kernels and plans under AddressSanitizer; needs a nightly compiler
   reference                  write REFERENCE.md from the lists of operators, losses, …
   tidy                       only the rules on the sources themselves";
 
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
         ["guard"] => guard::run(false),
         ["guard", "--update"] => guard::run(true),
         ["model"] => model::run(),
+        ["sanitize"] => sanitize::run(),
         ["reference"] => reference::write(),
         ["tidy"] => tidy::run(),
         [] | ["help" | "--help" | "-h"] => {
