@@ -146,13 +146,16 @@ impl Sequence {
 
     /// How many threads are worth while, of so many: one alone keeps small networks that it trains in its cache.
     fn threads(&self, rows: usize, threads: usize) -> usize {
+        if threads == 1 || self.updated == 0 || self.tile.is_some() {
+            return threads;
+        }
         let saved = self.cost.at(rows) * (1.0 - 1.0 / threads as f64);
         let price = SERIAL + MOVE * self.updated.min(STAY) as f64;
-        if self.updated > 0 && saved < price && self.tile.is_none() { 1 } else { threads }
+        if saved < price { 1 } else { threads }
     }
 
-    /// Runs one stage on the first `rows` rows of the batch. What is `lent` is read instead of its buffers. `times` takes the nanoseconds of each command of the sequence,
-    /// all threads together.
+    /// Runs one stage on the first `rows` rows of the batch. What is `lent` is read instead of its buffers. `times` takes the
+    /// nanoseconds of each command of the sequence, all threads together.
     ///
     /// # Panics
     ///

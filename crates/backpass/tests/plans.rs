@@ -295,7 +295,8 @@ fn few_rows_of_wide_layers_compute_what_the_interpreter_says() {
     }
 }
 
-/// Products finish the sums of rectified layers, and give the gradients of biases with those of weights; several threads write large parameters past the cache.
+/// Products finish the sums of rectified layers, and give the gradients of biases with those of weights; several threads write
+/// large parameters past the cache.
 #[test]
 fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
     let pools: Vec<_> = [1, 2, 3, 7].into_iter().map(|threads| Arc::new(Pool::new(threads))).collect();

@@ -40,6 +40,15 @@ pub(super) struct Group {
     pub nodes: Vec<NodeId>,
 }
 
+impl Group {
+    /// The node whose value the group ends with: of gradients, the product.
+    pub fn result(&self, graph: &Graph) -> NodeId {
+        let is_product = |id: &&NodeId| matches!(graph.node(**id).op, Op::Matmul(_));
+        let product = self.nodes.iter().find(is_product).filter(|_| self.kind == GroupKind::Gradients);
+        *product.unwrap_or(&self.nodes[self.nodes.len() - 1])
+    }
+}
+
 /// How every node is lowered.
 pub(super) fn lowering(graph: &Graph, id: NodeId) -> Lowering {
     let node = graph.node(id);

@@ -8,7 +8,7 @@ use backpass_kernels::{
 };
 
 use crate::array::Array;
-use crate::compile::fuse::{GroupKind, lowering};
+use crate::compile::fuse::{Group, GroupKind, lowering};
 use crate::compile::place::{Placement, region_reads, stored, stored_by_tape, users_and_results};
 use crate::compile::plan::{Plan, Slot, SlotKind};
 use crate::compile::schedule::Stage;
@@ -147,8 +147,9 @@ pub(super) fn lower(
                         commands.push(Command::Tape(tape));
                     }
                     GroupKind::Pack => commands.extend(pack(&graph, group.nodes[0], &at, &placement.packed)),
-                    GroupKind::Gradients => gradients(&graph, &group.nodes, &at, &placement.packed, &mut commands),
-                    GroupKind::Products => products(&graph, &group.nodes, &at, &placement.packed, &mut commands),
+                    GroupKind::Products | GroupKind::Gradients => {
+                        products(&graph, group, &at, &placement.packed, &mut commands);
+                    }
                     _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut commands)),
                 }
                 nodes.resize(nodes.len() + commands.len() - before, group.nodes.clone());
@@ -247,34 +248,23 @@ fn tape(
     Ok(Tape::new(&steps, &operands, &results, free))
 }
 
-/// Matrix products that add up: the first overwrites the result, the others accumulate.
+/// Matrix products that add up: the first overwrites the result, the others accumulate. Or one, with the sums of its right
+/// factor's columns.
 fn products(
     graph: &Graph,
-    nodes: &[NodeId],
+    group: &Group,
     at: &impl Fn(NodeId) -> Buffer,
     packed: &HashMap<NodeId, Buffer>,
     list: &mut Vec<Command>,
 ) {
-    let Some(&result) = nodes.last() else { return };
-    let factors = nodes.iter().filter(|id| matches!(graph.node(**id).op, Op::Matmul(_)));
+    let result = at(group.result(graph));
+    let factors = group.nodes.iter().filter(|id| matches!(graph.node(**id).op, Op::Matmul(_)));
     for (index, &id) in factors.enumerate() {
-        matmul(graph, id, at, packed.get(&id).copied(), (at(result), index > 0), list);
+        matmul(graph, id, at, packed.get(&id).copied(), (result, index > 0), list);
     }
-}
-
-/// A product and the sums of its right factor.
-fn gradients(
-    graph: &Graph,
-    nodes: &[NodeId],
-    at: &impl Fn(NodeId) -> Buffer,
-    packed: &HashMap<NodeId, Buffer>,
-    list: &mut Vec<Command>,
-) {
-    let is_product = |id: &&NodeId| matches!(graph.node(**id).op, Op::Matmul(_));
-    let (products, others): (Vec<&NodeId>, Vec<&NodeId>) = nodes.iter().partition(is_product);
-    products.iter().for_each(|&&id| single(graph, id, at, packed, list));
+    let is_sum = |id: &&NodeId| matches!(lowering(graph, **id), Lowering::Reduce(..));
     if let Some(Command::Matmul { sums, .. }) = list.last_mut() {
-        *sums = others.first().map(|&&id| at(id));
+        *sums = group.nodes.iter().find(is_sum).map(|&id| at(id));
     }
 }
 

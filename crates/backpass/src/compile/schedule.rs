@@ -161,12 +161,7 @@ fn by_rows(graph: &Graph, group: &Group) -> bool {
 
 /// Whether `next` can run on some rows of what `group` computes, before the other rows are there.
 fn follows(graph: &Graph, group: &Group, next: &Group) -> bool {
-    let is_product = |id: &&NodeId| matches!(graph.node(**id).op, Op::Matmul(_));
-    let result = match group.kind {
-        GroupKind::Gradients => group.nodes.iter().find(is_product),
-        _ => group.nodes.last(),
-    };
-    let Some(&result) = result else { return false };
+    let result = group.result(graph);
     let shape = graph.shape(result);
     let cut = match group.kind {
         GroupKind::Products | GroupKind::Gradients => true,
