@@ -1,11 +1,9 @@
 //! Products that finish their sums before they store them, against products and maps one after the other, bit for bit.
 
-use std::sync::Mutex;
+mod common;
 
 use backpass_kernels::*;
-
-/// Held while an instruction set is forced, for that is a matter of the whole process.
-static FORCED: Mutex<()> = Mutex::new(());
+use common::for_each_isa;
 
 const BATCH: Extent = Extent::BATCH;
 
@@ -71,9 +69,7 @@ fn run<T: Real>(commands: Vec<Command>, len: usize, rows: usize, threads: usize,
 }
 
 fn check<T: Real>() {
-    let _guard = FORCED.lock();
-    for &isa in Isa::available() {
-        isa.force();
+    for_each_isa(|isa| {
         for kind in [Finish::Rectified, Finish::Gated] {
             for (n, k) in [(2, 1), (7, 3), (16, 5), (64, 17), (65, 40), (128, 600), (200, 801), (300, 1030)] {
                 for accumulate in [false, true] {
@@ -93,8 +89,7 @@ fn check<T: Real>() {
                 }
             }
         }
-    }
-    Isa::detect().force();
+    });
 }
 
 #[test]

@@ -1,22 +1,9 @@
 //! Elementwise programs against one number at a time.
 
-use std::sync::Mutex;
+mod common;
 
 use backpass_kernels::*;
-
-/// Held while an instruction set is forced, for that is a matter of the whole process.
-static FORCED: Mutex<()> = Mutex::new(());
-
-/// Runs `f` with each instruction set of this machine.
-fn for_each_isa(mut f: impl FnMut()) {
-    let _guard = FORCED.lock();
-    for &isa in Isa::available() {
-        isa.force();
-        assert_eq!(Isa::current(), isa);
-        f();
-    }
-    Isa::detect().force();
-}
+use common::for_each_isa;
 
 type OfOne = fn(f64) -> f64;
 type OfTwo = fn(f64, f64) -> f64;
@@ -130,7 +117,7 @@ fn actions<T: Real>() {
 
 #[test]
 fn every_action_on_every_isa() {
-    for_each_isa(|| {
+    for_each_isa(|_| {
         actions::<f32>();
         actions::<f64>();
     });
@@ -261,7 +248,7 @@ fn the_bits_do_not_depend_on_threads_or_isa() {
     let want64 = lens.map(|len| run_long::<f64>(&Pool::new(1), len));
     for threads in [1, 2, 3, 7] {
         let pool = Pool::new(threads);
-        for_each_isa(|| {
+        for_each_isa(|_| {
             assert!(lens.map(|len| run_long::<f32>(&pool, len)) == want32);
             assert!(lens.map(|len| run_long::<f64>(&pool, len)) == want64);
         });
@@ -274,7 +261,7 @@ fn the_bits_of_every_function_do_not_depend_on_the_isa() {
         let pool = Pool::new(1);
         let xs = numbers::<T>(5000, 8);
         let mut seen = Vec::new();
-        for_each_isa(|| {
+        for_each_isa(|_| {
             seen.push(UNARY.map(|(unary, _)| {
                 let mut y = vec![T::ZERO; xs.len()];
                 let program = program(Action::Unary(unary, Arg::Operand(0)));
@@ -404,7 +391,7 @@ fn one_pass_gives_the_bits_of_the_steps() {
         steps.push(Instruction { action: Action::Unary(Unary::Neg, Arg::Operand(0)), to });
         let plain = Program::new(steps, program.outputs().to_vec());
         assert!(!plain.is_fused());
-        for_each_isa(|| {
+        for_each_isa(|_| {
             for len in (0..=67).chain([255, 256, 257, 1000, 70_000]) {
                 let want = run_fused::<f32>(&pools[0], &plain, &replaced, len);
                 assert!(

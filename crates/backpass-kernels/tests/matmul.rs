@@ -1,11 +1,9 @@
 //! Matrix products against plain sums: equal bits, for every instruction set, layout and number of threads.
 
-use std::sync::Mutex;
+mod common;
 
 use backpass_kernels::*;
-
-/// Held while an instruction set is forced, for that is a matter of the whole process.
-static FORCED: Mutex<()> = Mutex::new(());
+use common::for_each_isa;
 
 fn numbers<T: Real>(len: usize, seed: u64) -> Vec<T> {
     let mut stream = philox::Stream::new(seed, 0);
@@ -78,16 +76,13 @@ fn check<T: Element>(pools: &[Pool], [m, n, k]: [usize; 3]) {
 }
 
 fn check_all(threads: &[usize], sizes: impl Iterator<Item = [usize; 3]> + Clone) {
-    let _guard = FORCED.lock();
     let pools: Vec<Pool> = threads.iter().map(|&n| Pool::new(n)).collect();
-    for isa in Isa::available() {
-        isa.force();
+    for_each_isa(|_| {
         for sizes in sizes.clone() {
             check::<f32>(&pools, sizes);
             check::<f64>(&pools, sizes);
         }
-    }
-    Isa::detect().force();
+    });
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Reductions against plain loops in `f64`.
 
-use std::sync::Mutex;
+mod common;
 
 use backpass_kernels::*;
+use common::{FORCED, for_each_isa};
 
 const KINDS: [Reduce; 4] = [Reduce::Sum, Reduce::Mean, Reduce::Max, Reduce::LogSumExp];
-
-static FORCED: Mutex<()> = Mutex::new(());
 
 fn numbers<T: Real>(len: usize, seed: u64) -> Vec<T> {
     let mut stream = philox::Stream::new(seed, 0);
@@ -61,10 +60,8 @@ fn check<T: Real>(pools: &[Pool], shape: [usize; 3]) {
 
 #[test]
 fn every_shape_on_every_isa() {
-    let _guard = FORCED.lock();
     let pools = [1, 2, 3, 7].map(Pool::new);
-    for &isa in Isa::available() {
-        isa.force();
+    for_each_isa(|_| {
         for axis in 0..=67 {
             for (outer, inner) in [(1, 1), (3, 1), (2, 3), (1, 32), (2, 40), (0, 5), (5, 0)] {
                 check::<f32>(&pools, [outer, axis, inner]);
@@ -75,8 +72,7 @@ fn every_shape_on_every_isa() {
             check::<f32>(&pools, shape);
             check::<f64>(&pools, shape);
         }
-    }
-    Isa::detect().force();
+    });
 }
 
 #[test]

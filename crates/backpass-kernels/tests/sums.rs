@@ -1,16 +1,15 @@
 //! Products over the batch that also sum the columns of their right factor, against plain sums in order, bit for bit.
 
+mod common;
+
 use std::ops::Range;
-use std::sync::Mutex;
 
 use backpass_kernels::*;
+use common::for_each_isa;
 
 const MAX_ROWS: usize = 1700;
 /// The depth of one pass; each is summed on its own.
 const PASS: usize = 800;
-
-/// Held while an instruction set is forced, for that is a matter of the whole process.
-static FORCED: Mutex<()> = Mutex::new(());
 
 /// A left factor of `m` columns, a right one of `n`, both with a row for each of the batch, the product and the sums.
 fn stages(m: usize, n: usize, packed: bool, sums: bool) -> (Vec<Vec<Chain>>, [Buffer; 4], usize) {
@@ -56,9 +55,7 @@ fn bits<T: Real>(values: &[T]) -> Vec<u64> {
 }
 
 fn check<T: Real>() {
-    let _guard = FORCED.lock();
-    for &isa in Isa::available() {
-        isa.force();
+    for_each_isa(|isa| {
         for (m, n) in [(1, 1), (1, 200), (2, 7), (6, 16), (13, 65), (96, 64), (97, 33), (200, 130)] {
             for packed in [false, true] {
                 for (rows, threads, tile) in [
@@ -90,8 +87,7 @@ fn check<T: Real>() {
                 }
             }
         }
-    }
-    Isa::detect().force();
+    });
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! Tapes against programs of one step at a time, bit for bit.
 
-use std::sync::Mutex;
+mod common;
 
 use backpass_kernels::*;
-
-/// Held while an instruction set is forced, for that is a matter of the whole process.
-static FORCED: Mutex<()> = Mutex::new(());
+use common::{FORCED, for_each_isa};
 
 const UNARY: [Unary; 15] = [
     Unary::Neg,
@@ -41,16 +39,6 @@ const BINARY: [Binary; 14] = [
     Binary::Eq,
     Binary::Ne,
 ];
-
-/// Runs `f` with each instruction set of this machine.
-fn for_each_isa(mut f: impl FnMut()) {
-    let _guard = FORCED.lock();
-    for &isa in Isa::available() {
-        isa.force();
-        f();
-    }
-    Isa::detect().force();
-}
 
 /// The bits of numbers; all NaNs are the same.
 fn bits<T: Real>(x: &[T]) -> Vec<u64> {
@@ -183,7 +171,7 @@ fn check<T: Real>(seed: u64) {
 
 #[test]
 fn a_tape_has_the_bits_of_programs() {
-    for_each_isa(|| {
+    for_each_isa(|_| {
         for seed in 0..40 {
             check::<f32>(seed);
             check::<f64>(seed);
@@ -193,7 +181,7 @@ fn a_tape_has_the_bits_of_programs() {
 
 #[test]
 fn every_function() {
-    for_each_isa(|| {
+    for_each_isa(|_| {
         for (i, function) in UNARY
             .iter()
             .map(|&f| Step::Unary(f, Value::Operand(0)))
