@@ -327,6 +327,13 @@ fn steps_of_rectified_layers_compute_what_the_interpreter_says() {
             assert_eq!(plan.matches(", Rectified by").count(), 2, "{plan}");
             assert_eq!(plan.matches(", Gated by").count(), 2, "{plan}");
             assert_eq!(plan.matches(", sums of columns -> ").count(), 3, "{plan}");
+            // Profiles name the product, and each of its updates follows in the same chain.
+            let lines: Vec<&str> = plan.lines().collect();
+            for at in (0..lines.len()).filter(|&at| lines[at].contains(", sums of columns -> ")) {
+                let place = |what: &str| lines[at].find(what);
+                assert!(place("`@`").is_some() && place("`@`") < place("`sum`"), "{plan}");
+                assert!(lines[at + 1].contains("│ map"), "{plan}");
+            }
             check::<f64>(&graph, &case, &trace, &options, 1e-9, &pools);
             check::<f32>(&graph, &case, &trace, &options, 1e-3, &pools);
         }

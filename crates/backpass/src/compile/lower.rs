@@ -152,7 +152,12 @@ pub(super) fn lower(
                     }
                     _ => group.nodes.iter().for_each(|&id| single(&graph, id, &at, &placement.packed, &mut commands)),
                 }
-                nodes.resize(nodes.len() + commands.len() - before, group.nodes.clone());
+                let mut computed = group.nodes.clone();
+                if group.kind == GroupKind::Gradients {
+                    // The product is what takes the time, so profiles name it.
+                    computed.sort_by_key(|&id| id != group.result(&graph));
+                }
+                nodes.resize(nodes.len() + commands.len() - before, computed);
             }
             chains.push(if chain.batch { Chain { rows: Extent::BATCH, commands } } else { Chain::new(commands) });
         }
